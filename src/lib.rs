@@ -1,0 +1,5 @@
+//! swarmlab: Docker Swarm's scheduler, simulated and measured.
+
+pub mod model;
+pub mod scheduler;
+pub mod sim;

@@ -1,0 +1,14 @@
+//! The nouns: quantities, time, identifiers, labels, ports and requests, as plain data.
+//!
+//! Owns the meaning and the arithmetic of these values. Must not know how a scheduler decides, where
+//! requests come from, or how anything is written to a file.
+
+mod id;
+mod quantity;
+mod request;
+mod time;
+
+pub use id::{ContainerIdx, NodeIdx};
+pub use quantity::{Bytes, Cpus, Overcommit, Resources};
+pub use request::{Labels, PortBinding, Request, ReschedulePolicy};
+pub use time::Time;
