@@ -131,7 +131,7 @@ impl Overcommit {
 
     /// From a fraction such as `0.05`, truncated to whole percent. `None` unless it is above -1 and at most 1000.
     pub fn from_fraction(fraction: f64) -> Option<Overcommit> {
-        (fraction > -1.0 && fraction <= 1000.0).then(|| Overcommit {
+        (fraction > -1.0 && fraction <= 1000.0).then_some(Overcommit {
             percent: (fraction * 100.0) as i32,
         })
     }

@@ -84,6 +84,7 @@ pub struct ClassPlan {
 
 /// Where the containers of a class come from.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a plan has a handful of classes")]
 pub enum Source {
     /// Drawn from distributions.
     Synthetic {

@@ -1,0 +1,483 @@
+//! The one owner of cluster state: nodes, what runs on them, and the sums and look-up tables kept over both.
+//!
+//! Owns every fact that a decision reads. It is altered only by [`Cluster::add_node`], [`Cluster::update_node`],
+//! [`Cluster::remove_node`], [`Cluster::place`], [`Cluster::commit`], [`Cluster::remove`] and [`Cluster::fail`], each
+//! of which keeps the sums and tables true. Must not know filters, strategies, clocks or JSON.
+
+mod container;
+mod image;
+mod journal;
+mod lookup;
+mod names;
+mod node;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+pub use container::{Container, Identity};
+pub use image::{Image, repository};
+pub use node::{Extra, HEALTHY, NewNode, Node, NodeChange, OccupiedPort, Used};
+
+use crate::model::{ContainerIdx, NodeIdx, PortBinding, Request, Resources};
+
+use journal::Journal;
+use names::NameTable;
+
+/// Nodes and containers.
+#[derive(Clone, Debug, Default)]
+pub struct Cluster {
+    nodes: Vec<Node>,
+    /// Nodes that have not been removed, in tie order: by name, then by ID.
+    order: Vec<NodeIdx>,
+    containers: Vec<Option<Container>>,
+    free: Vec<ContainerIdx>,
+    names: NameTable,
+    ids: BTreeSet<(Box<str>, ContainerIdx)>,
+    swarm_ids: BTreeSet<(Box<str>, ContainerIdx)>,
+    journal: Journal,
+    layout: u64,
+    totals: Totals,
+}
+
+/// Sums over all nodes that have not been removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Reserved nano CPUs.
+    pub cpus: u64,
+    /// Reserved bytes.
+    pub memory: u64,
+    /// Containers in any state, pending ones included.
+    pub containers: u64,
+    /// Nodes with at least one container.
+    pub active_nodes: u32,
+}
+
+/// A container about to be placed.
+#[derive(Clone, Debug)]
+pub struct Placement {
+    /// What was asked for.
+    pub request: Arc<Request>,
+    /// Name without the leading slash; empty if the daemon is to choose one.
+    pub name: Box<str>,
+    /// Cluster-wide ID; empty in simulations.
+    pub swarm_id: String,
+}
+
+/// Why a container could not be placed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlaceError {
+    /// Another container, pending ones included, has the name (`scheduling.md` §1.1a).
+    #[error(
+        "Conflict: The name {0} is already assigned. You have to delete (or rename) that container to be able to \
+         assign {0} to a container again."
+    )]
+    NameTaken(String),
+    /// The node has been removed from the cluster.
+    #[error("the node has been removed from the cluster")]
+    NoSuchNode,
+}
+
+impl Cluster {
+    /// A cluster without nodes.
+    pub fn new() -> Cluster {
+        Cluster::default()
+    }
+
+    /// Adds a healthy node without containers and images.
+    pub fn add_node(&mut self, new: NewNode) -> NodeIdx {
+        let idx = NodeIdx(u32::try_from(self.nodes.len()).expect("four billion nodes do not fit in memory"));
+        let node = Node::new(idx, new);
+        let key = |node: &Node| (node.name.clone(), node.id.clone());
+        let place = match self.order.last() {
+            // Names usually arrive in order.
+            Some(last) if key(&self.nodes[last.index()]) > key(&node) => self
+                .order
+                .partition_point(|other| key(&self.nodes[other.index()]) <= key(&node)),
+            _ => self.order.len(),
+        };
+        self.nodes.push(node);
+        self.order.insert(place, idx);
+        self.renumber(place);
+        idx
+    }
+
+    /// Alters a node. Does nothing to a removed one.
+    pub fn update_node(&mut self, idx: NodeIdx, change: NodeChange) {
+        if !self.has_node(idx) {
+            return;
+        }
+        let node = &mut self.nodes[idx.index()];
+        match change {
+            NodeChange::Health(health) => node.health = health.min(HEALTHY),
+            NodeChange::Schedulable(schedulable) => node.schedulable = schedulable,
+            NodeChange::Labels(labels) => node.set_labels(labels),
+            NodeChange::Capacity(capacity, overcommit) => {
+                node.capacity = capacity;
+                node.overcommit = overcommit;
+                node.total = overcommit.apply(capacity);
+                self.recount_pending(idx);
+            }
+            NodeChange::AddImage(image) => {
+                if !node.images.contains(&image) {
+                    node.images.push(image);
+                }
+            }
+            NodeChange::RemoveImage(image) => node.images.retain(|held| *held != image),
+        }
+        self.journal.record(idx);
+    }
+
+    /// Removes a node and what is on it. Its index is never used again.
+    pub fn remove_node(&mut self, idx: NodeIdx) -> Vec<Container> {
+        if !self.has_node(idx) {
+            return Vec::new();
+        }
+        let lost = self.take_containers(idx);
+        let place = self.nodes[idx.index()].position as usize;
+        self.order.remove(place);
+        self.renumber(place);
+        let node = &mut self.nodes[idx.index()];
+        node.schedulable = false;
+        node.position = u32::MAX;
+        lost
+    }
+
+    /// Reserves room for a container that the node has yet to report: from now on it counts as placed. The container
+    /// has no ID yet.
+    ///
+    /// As in the original, a pending container that alone exceeds the node's totals is left out of its sums until it
+    /// is committed (`scheduling.md` §7.2).
+    pub fn place(&mut self, idx: NodeIdx, placement: Placement) -> Result<ContainerIdx, PlaceError> {
+        if !self.has_node(idx) {
+            return Err(PlaceError::NoSuchNode);
+        }
+        if self.is_name_taken(&placement.name) {
+            return Err(PlaceError::NameTaken(placement.name.into()));
+        }
+        let identity = (!placement.swarm_id.is_empty()).then(|| {
+            Box::new(Identity {
+                swarm_id: placement.swarm_id,
+                ..Identity::default()
+            })
+        });
+        let container = Container {
+            request: placement.request,
+            node: idx,
+            slot: 0,
+            pending: true,
+            counted: false,
+            name: placement.name,
+            identity,
+        };
+        Ok(self.insert(container))
+    }
+
+    /// The node reports a container that was pending: it now has an ID and its real ports.
+    pub fn commit(&mut self, container: ContainerIdx, identity: Option<Identity>) {
+        let Some(mut committed) = self.extract(container) else {
+            return;
+        };
+        committed.pending = false;
+        if let Some(mut identity) = identity {
+            if identity.swarm_id.is_empty() {
+                identity.swarm_id = committed.swarm_id().to_owned();
+            }
+            committed.identity = Some(Box::new(identity));
+        }
+        self.reinsert(container, committed);
+    }
+
+    /// Removes a container, pending or not.
+    pub fn remove(&mut self, container: ContainerIdx) -> Option<Container> {
+        let removed = self.extract(container)?;
+        self.free.push(container);
+        Some(removed)
+    }
+
+    /// A node fails: it becomes unhealthy and loses its containers, which are handed back in the order of their
+    /// names. (A live node that is merely out of sight keeps them: see [`NodeChange::Health`].)
+    pub fn fail(&mut self, idx: NodeIdx) -> Vec<Container> {
+        self.update_node(idx, NodeChange::Health(0));
+        self.take_containers(idx)
+    }
+
+    /// The node, also if it has been removed.
+    pub fn node(&self, idx: NodeIdx) -> &Node {
+        &self.nodes[idx.index()]
+    }
+
+    /// The nodes that have not been removed, in tie order: by name, then by ID.
+    pub fn nodes(&self) -> impl ExactSizeIterator<Item = (NodeIdx, &Node)> {
+        self.order.iter().map(|idx| (*idx, &self.nodes[idx.index()]))
+    }
+
+    /// The nodes in tie order, as indices.
+    pub fn order(&self) -> &[NodeIdx] {
+        &self.order
+    }
+
+    /// Where a node stands in [`Cluster::order`]; `None` once it has been removed.
+    pub fn position(&self, idx: NodeIdx) -> Option<usize> {
+        self.has_node(idx).then(|| self.nodes[idx.index()].position as usize)
+    }
+
+    /// The container, unless it has been removed.
+    pub fn container(&self, idx: ContainerIdx) -> Option<&Container> {
+        self.containers.get(idx.index())?.as_ref()
+    }
+
+    /// All containers, in no meaningful but a reproducible order.
+    pub fn containers(&self) -> impl Iterator<Item = (ContainerIdx, &Container)> {
+        let numbered = self.containers.iter().enumerate();
+        numbered.filter_map(|(index, slot)| Some((ContainerIdx(index as u32), slot.as_ref()?)))
+    }
+
+    /// The containers of one node.
+    pub fn containers_on(&self, node: &Node) -> impl Iterator<Item = &Container> {
+        node.containers.iter().map(|idx| self.expect_container(*idx))
+    }
+
+    /// Whether a container, pending ones included, has this name. The empty name is never taken.
+    pub fn is_name_taken(&self, name: &str) -> bool {
+        !name.is_empty() && self.named(name).next().is_some()
+    }
+
+    /// Sums over all nodes.
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// The number of changes to nodes so far.
+    pub fn revision(&self) -> u64 {
+        self.journal.revision()
+    }
+
+    /// The nodes changed since a revision, with repetitions; `None` if that is too long ago to say.
+    pub fn changed_since(&self, revision: u64) -> Option<&[NodeIdx]> {
+        self.journal.since(revision)
+    }
+
+    /// Changes whenever nodes are added or removed, so that positions in tie order shift.
+    pub fn layout(&self) -> u64 {
+        self.layout
+    }
+
+    /// Recounts every sum and table from scratch and compares; the first difference is returned. For tests.
+    pub fn check(&self) -> Result<(), String> {
+        let mut totals = Totals::default();
+        for (position, (idx, node)) in self.nodes().enumerate() {
+            if node.position as usize != position {
+                return Err(format!("node {} is not at its position {position}", node.name));
+            }
+            let mut used = Used::default();
+            for (slot, container_idx) in node.containers.iter().enumerate() {
+                let container = self
+                    .container(*container_idx)
+                    .ok_or_else(|| format!("node {} lists a removed container", node.name))?;
+                if container.node != idx || container.slot as usize != slot {
+                    return Err(format!("container {} does not know where it is", container.name));
+                }
+                if container.counted {
+                    used.cpus += container.request.resources.cpus.nanos();
+                    used.memory += container.request.resources.memory.get();
+                } else if !container.pending || fits_alone(&container.request, node.total) {
+                    return Err(format!("container {} is not counted", container.name));
+                }
+                if let Some(name) = container
+                    .names()
+                    .find(|name| !self.named(name).any(|found| found == *container_idx))
+                {
+                    return Err(format!("the name {name} does not find its container"));
+                }
+            }
+            if used != node.used {
+                return Err(format!("node {} has {:?} in use, not {used:?}", node.name, node.used));
+            }
+            totals.cpus += used.cpus;
+            totals.memory += used.memory;
+            totals.containers += node.containers.len() as u64;
+            totals.active_nodes += u32::from(!node.containers.is_empty());
+        }
+        if totals != self.totals {
+            return Err(format!("totals are {:?}, not {totals:?}", self.totals));
+        }
+        if self.containers().count() as u64 != totals.containers {
+            return Err("a container is on no node".to_owned());
+        }
+        Ok(())
+    }
+
+    fn has_node(&self, idx: NodeIdx) -> bool {
+        self.nodes
+            .get(idx.index())
+            .is_some_and(|node| node.position != u32::MAX)
+    }
+
+    fn renumber(&mut self, from: usize) {
+        for (position, idx) in self.order.iter().enumerate().skip(from) {
+            self.nodes[idx.index()].position = position as u32;
+        }
+        self.layout += 1;
+    }
+
+    fn expect_container(&self, idx: ContainerIdx) -> &Container {
+        self.containers[idx.index()]
+            .as_ref()
+            .expect("a node lists only containers that exist")
+    }
+
+    /// Containers with the name, pending ones included, on any node.
+    fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = ContainerIdx> + 'a {
+        self.names.candidates(name).filter(move |candidate| {
+            self.container(*candidate)
+                .is_some_and(|container| container.names().any(|own| own == name))
+        })
+    }
+
+    fn insert(&mut self, container: Container) -> ContainerIdx {
+        let idx = self.free.pop().unwrap_or_else(|| {
+            self.containers.push(None);
+            ContainerIdx(
+                u32::try_from(self.containers.len() - 1).expect("four billion containers do not fit in memory"),
+            )
+        });
+        self.reinsert(idx, container);
+        idx
+    }
+
+    /// Puts a container into its slot and into every sum and table.
+    fn reinsert(&mut self, idx: ContainerIdx, mut container: Container) {
+        let node = &mut self.nodes[container.node.index()];
+        container.slot = node.containers.len() as u32;
+        node.containers.push(idx);
+        if node.containers.len() == 1 {
+            self.totals.active_nodes += 1;
+        }
+        self.totals.containers += 1;
+        container.counted = !container.pending || fits_alone(&container.request, node.total);
+        if container.counted {
+            count(&mut node.used, &mut self.totals, container.request.resources);
+        }
+        for (name, amount) in &container.request.extra {
+            if let Some(extra) = node.extra.iter_mut().find(|extra| extra.name == *name) {
+                extra.used = extra.used.saturating_add(*amount);
+            }
+        }
+        occupy_ports(node, idx, &container);
+        for name in container.names() {
+            self.names.insert(name, idx);
+        }
+        if let Some(identity) = &container.identity {
+            if !identity.id.is_empty() {
+                self.ids.insert((identity.id.as_str().into(), idx));
+            }
+            if !identity.swarm_id.is_empty() {
+                self.swarm_ids.insert((identity.swarm_id.as_str().into(), idx));
+            }
+        }
+        self.journal.record(container.node);
+        self.containers[idx.index()] = Some(container);
+    }
+
+    /// Takes a container out of its slot and of every sum and table. The slot is not free yet.
+    fn extract(&mut self, idx: ContainerIdx) -> Option<Container> {
+        let container = self.containers.get_mut(idx.index())?.take()?;
+        let node = &mut self.nodes[container.node.index()];
+        node.containers.swap_remove(container.slot as usize);
+        if let Some(moved) = node.containers.get(container.slot as usize) {
+            let moved = self.containers[moved.index()].as_mut();
+            moved.expect("a node lists only containers that exist").slot = container.slot;
+        }
+        if node.containers.is_empty() {
+            self.totals.active_nodes -= 1;
+        }
+        self.totals.containers -= 1;
+        if container.counted {
+            discount(&mut node.used, &mut self.totals, container.request.resources);
+        }
+        for (name, amount) in &container.request.extra {
+            if let Some(extra) = node.extra.iter_mut().find(|extra| extra.name == *name) {
+                extra.used = extra.used.saturating_sub(*amount);
+            }
+        }
+        if !node.ports.is_empty() {
+            node.ports.retain(|port| port.container != idx);
+        }
+        if !node.host_mode_ports.is_empty() {
+            node.host_mode_ports.retain(|(_, owner)| *owner != idx);
+        }
+        for name in container.names() {
+            self.names.remove(name, idx);
+        }
+        if let Some(identity) = &container.identity {
+            self.ids.remove(&(identity.id.as_str().into(), idx));
+            self.swarm_ids.remove(&(identity.swarm_id.as_str().into(), idx));
+        }
+        self.journal.record(container.node);
+        Some(container)
+    }
+
+    /// Removes all containers of a node, in the order of their names.
+    fn take_containers(&mut self, idx: NodeIdx) -> Vec<Container> {
+        let listed = self.nodes[idx.index()].containers.clone();
+        let mut taken: Vec<Container> = listed
+            .into_iter()
+            .filter_map(|container| self.remove(container))
+            .collect();
+        taken.sort_by(|a, b| a.name.cmp(&b.name));
+        taken
+    }
+
+    /// A node's totals changed: a pending container may fit now that did not before, or the reverse.
+    fn recount_pending(&mut self, idx: NodeIdx) {
+        let node = &mut self.nodes[idx.index()];
+        for container in &node.containers {
+            let slot = self.containers[container.index()].as_mut();
+            let container = slot.expect("a node lists only containers that exist");
+            let counted = !container.pending || fits_alone(&container.request, node.total);
+            if counted && !container.counted {
+                count(&mut node.used, &mut self.totals, container.request.resources);
+            } else if !counted && container.counted {
+                discount(&mut node.used, &mut self.totals, container.request.resources);
+            }
+            container.counted = counted;
+        }
+    }
+}
+
+fn fits_alone(request: &Request, total: Resources) -> bool {
+    request.resources.cpus <= total.cpus && request.resources.memory <= total.memory
+}
+
+fn count(used: &mut Used, totals: &mut Totals, reserved: Resources) {
+    used.cpus += reserved.cpus.nanos();
+    used.memory += reserved.memory.get();
+    totals.cpus += reserved.cpus.nanos();
+    totals.memory += reserved.memory.get();
+}
+
+fn discount(used: &mut Used, totals: &mut Totals, reserved: Resources) {
+    used.cpus -= reserved.cpus.nanos();
+    used.memory -= reserved.memory.get();
+    totals.cpus -= reserved.cpus.nanos();
+    totals.memory -= reserved.memory.get();
+}
+
+/// A reported container owns the ports it asked for and the ports it really has; a pending one those it asked for.
+/// Pending containers in network mode `host` own nothing yet, as in the original.
+fn occupy_ports(node: &mut Node, idx: ContainerIdx, container: &Container) {
+    let request = &container.request;
+    if request.uses_host_network() && !container.pending {
+        let ports = request.exposed_ports.iter().map(|port| (port.clone(), idx));
+        node.host_mode_ports.extend(ports);
+    }
+    let bindings = request.port_bindings.iter().chain(container.published());
+    let mut own: Vec<&PortBinding> = bindings.filter(|binding| !binding.host_port.is_empty()).collect();
+    own.sort();
+    own.dedup();
+    node.ports.extend(own.into_iter().map(|binding| OccupiedPort {
+        binding: binding.clone(),
+        all_interfaces: binding.binds_all_interfaces(),
+        container: idx,
+    }));
+}

@@ -1,0 +1,71 @@
+//! From what a user types to a container: the original's rules (`live-manager.md` §7.1).
+
+use std::collections::BTreeSet;
+
+use crate::model::{ContainerIdx, NodeIdx};
+
+use super::Cluster;
+
+/// Length of a short ID.
+const SHORT_ID: usize = 12;
+
+impl Cluster {
+    /// The container that `query` names anywhere in the cluster: by ID, short ID, cluster-wide ID, name,
+    /// `node/name`, or unique prefix of an ID; the first rule that finds something decides.
+    pub fn find(&self, query: &str) -> Option<ContainerIdx> {
+        self.find_where(query, |_| true)
+    }
+
+    /// As [`Cluster::find`], among the containers of one node only.
+    pub fn find_on(&self, node: NodeIdx, query: &str) -> Option<ContainerIdx> {
+        self.find_where(query, |idx| self.expect_container(idx).node == node)
+    }
+
+    fn find_where(&self, query: &str, admit: impl Fn(ContainerIdx) -> bool) -> Option<ContainerIdx> {
+        if query.is_empty() {
+            return None;
+        }
+        for ids in [&self.ids, &self.swarm_ids] {
+            let mut found = prefixed(ids, query).filter(|(_, idx)| admit(*idx));
+            if let Some((_, idx)) = found.find(|(id, _)| id.len() == query.len() || query.len() == SHORT_ID) {
+                return Some(idx);
+            }
+        }
+        let mut named = self.by_any_name(query).filter(|idx| admit(*idx));
+        if let Some(first) = named.next() {
+            // A container can be found under several spellings; another container makes the name ambiguous.
+            return named.all(|other| other == first).then_some(first);
+        }
+        let mut matches = [&self.ids, &self.swarm_ids]
+            .into_iter()
+            .flat_map(|ids| prefixed(ids, query))
+            .filter(|(_, idx)| admit(*idx));
+        match (matches.next(), matches.next()) {
+            (Some((_, only)), None) => Some(only),
+            _ => None,
+        }
+    }
+
+    /// Containers called `query`, `/query`, or `node/name` with the node's name or ID.
+    fn by_any_name<'a>(&'a self, query: &'a str) -> impl Iterator<Item = ContainerIdx> + 'a {
+        let plain = query.strip_prefix('/').unwrap_or(query);
+        let qualified = query.match_indices('/').flat_map(move |(slash, _)| {
+            let (node, name) = (&query[..slash], &query[slash + 1..]);
+            self.named(name).filter(move |idx| {
+                let on = self.node(self.expect_container(*idx).node);
+                on.name == node || on.id == node
+            })
+        });
+        self.named(plain).chain(qualified)
+    }
+}
+
+/// The entries whose ID begins with `prefix`, in order.
+fn prefixed<'a>(
+    ids: &'a BTreeSet<(Box<str>, ContainerIdx)>,
+    prefix: &'a str,
+) -> impl Iterator<Item = (&'a str, ContainerIdx)> {
+    ids.range((Box::from(prefix), ContainerIdx(0))..)
+        .take_while(move |(id, _)| id.starts_with(prefix))
+        .map(|(id, idx)| (&**id, *idx))
+}

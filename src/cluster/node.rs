@@ -1,0 +1,223 @@
+//! One node of a cluster, with the sums that decisions need.
+
+use std::sync::Arc;
+
+use crate::model::{ContainerIdx, Labels, NodeIdx, Overcommit, PortBinding, Resources};
+
+use super::Image;
+
+/// The label that limits the number of containers on a node.
+const SLOTS_LABEL: &str = "containerslots";
+
+/// Health of a node without failures.
+pub const HEALTHY: u8 = 100;
+
+/// A node that enters a cluster.
+#[derive(Clone, Debug, Default)]
+pub struct NewNode {
+    /// Identity as constraints see it; live nodes have `<daemon ID>|<address>`.
+    pub id: String,
+    /// Name; ties between nodes are broken by its byte order, then by that of the ID.
+    pub name: String,
+    /// What the node really has.
+    pub capacity: Resources,
+    /// How much more may be reserved.
+    pub overcommit: Overcommit,
+    /// Engine labels.
+    pub labels: Labels,
+    /// Further resources in whole units, by name.
+    pub extra: Vec<(String, u64)>,
+}
+
+/// An alteration of a node that is not about its containers.
+#[derive(Clone, Debug)]
+pub enum NodeChange {
+    /// The health indicator: 0 is unhealthy, [`HEALTHY`] is without failures (`scheduling.md` §7.3).
+    Health(u8),
+    /// Whether the node is a candidate at all. One that is not is seen by no filter, not even `health`.
+    Schedulable(bool),
+    /// All engine labels.
+    Labels(Labels),
+    /// What the node really has, and how much more may be reserved.
+    Capacity(Resources, Overcommit),
+    /// The node holds one more image.
+    AddImage(Arc<Image>),
+    /// The node no longer holds the image.
+    RemoveImage(Arc<Image>),
+}
+
+/// A node as its owner, the [`Cluster`](super::Cluster), keeps it.
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub(super) idx: NodeIdx,
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) labels: Labels,
+    pub(super) slots: Option<i64>,
+    pub(super) health: u8,
+    pub(super) schedulable: bool,
+    pub(super) capacity: Resources,
+    pub(super) overcommit: Overcommit,
+    pub(super) total: Resources,
+    pub(super) used: Used,
+    pub(super) extra: Vec<Extra>,
+    pub(super) images: Vec<Arc<Image>>,
+    pub(super) containers: Vec<ContainerIdx>,
+    pub(super) ports: Vec<OccupiedPort>,
+    pub(super) host_mode_ports: Vec<(String, ContainerIdx)>,
+    /// Rank in tie order; meaningless once removed.
+    pub(super) position: u32,
+}
+
+/// Reserved amounts. Each container's share is capped, so that thousands of the largest fit in 64 bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Used {
+    /// Nano CPUs.
+    pub cpus: u64,
+    /// Bytes.
+    pub memory: u64,
+}
+
+/// A further resource of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extra {
+    /// Name, such as `gpu`.
+    pub name: String,
+    /// Units the node has.
+    pub total: u64,
+    /// Units that its containers have reserved.
+    pub used: u64,
+}
+
+/// A host port that a container occupies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OccupiedPort {
+    /// The binding; its host port is never empty.
+    pub binding: PortBinding,
+    /// Whether it binds all interfaces.
+    pub all_interfaces: bool,
+    /// Who occupies it.
+    pub container: ContainerIdx,
+}
+
+impl Node {
+    pub(super) fn new(idx: NodeIdx, new: NewNode) -> Node {
+        let mut extra: Vec<Extra> = new
+            .extra
+            .into_iter()
+            .map(|(name, total)| Extra { name, total, used: 0 })
+            .collect();
+        extra.sort_by(|a, b| a.name.cmp(&b.name));
+        Node {
+            idx,
+            id: new.id,
+            name: new.name,
+            slots: slots(&new.labels),
+            labels: new.labels,
+            health: HEALTHY,
+            schedulable: true,
+            total: new.overcommit.apply(new.capacity),
+            capacity: new.capacity,
+            overcommit: new.overcommit,
+            used: Used::default(),
+            extra,
+            images: Vec::new(),
+            containers: Vec::new(),
+            ports: Vec::new(),
+            host_mode_ports: Vec::new(),
+            position: 0,
+        }
+    }
+
+    /// Its place in the cluster.
+    pub fn index(&self) -> NodeIdx {
+        self.idx
+    }
+
+    /// Identity as constraints see it.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Engine labels.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// Largest number of containers, if the label `containerslots` gives one.
+    pub fn slots(&self) -> Option<i64> {
+        self.slots
+    }
+
+    /// Health indicator, 0 to 100.
+    pub fn health(&self) -> u8 {
+        self.health
+    }
+
+    /// Whether it is a candidate for containers at all.
+    pub fn is_schedulable(&self) -> bool {
+        self.schedulable
+    }
+
+    /// What it really has.
+    pub fn capacity(&self) -> Resources {
+        self.capacity
+    }
+
+    /// What may be reserved on it: capacity and overcommit.
+    pub fn total(&self) -> Resources {
+        self.total
+    }
+
+    /// What is reserved on it, by containers in any state.
+    pub fn used(&self) -> Used {
+        self.used
+    }
+
+    /// Further resources, sorted by name.
+    pub fn extra(&self) -> &[Extra] {
+        &self.extra
+    }
+
+    /// Images it holds.
+    pub fn images(&self) -> &[Arc<Image>] {
+        &self.images
+    }
+
+    /// Its containers in any state, pending ones included, in no particular order.
+    pub fn containers(&self) -> &[ContainerIdx] {
+        &self.containers
+    }
+
+    /// Host ports occupied by containers that are not in network mode `host`.
+    pub fn ports(&self) -> &[OccupiedPort] {
+        &self.ports
+    }
+
+    /// Ports exposed by the reported containers in network mode `host`.
+    pub fn host_mode_ports(&self) -> impl Iterator<Item = (&str, ContainerIdx)> {
+        self.host_mode_ports
+            .iter()
+            .map(|(port, container)| (port.as_str(), *container))
+    }
+
+    pub(super) fn set_labels(&mut self, labels: Labels) {
+        self.slots = slots(&labels);
+        self.labels = labels;
+    }
+}
+
+fn slots(labels: &Labels) -> Option<i64> {
+    labels.get(SLOTS_LABEL).and_then(|text| text.parse().ok())
+}
+
+impl Default for Overcommit {
+    fn default() -> Overcommit {
+        Overcommit::DEFAULT
+    }
+}

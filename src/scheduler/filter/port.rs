@@ -1,0 +1,70 @@
+//! `port` (`scheduling.md` §5.2): nodes on which every host port asked for is free.
+
+use crate::cluster::{Node, OccupiedPort};
+use crate::model::{PortBinding, Request};
+
+use super::{Question, Refusal, Rule};
+
+pub(super) fn asks(request: &Request) -> bool {
+    if request.uses_host_network() {
+        !request.exposed_ports.is_empty()
+    } else {
+        !request.port_bindings.is_empty()
+    }
+}
+
+pub(super) fn refuses(question: &Question<'_>, node: &Node) -> Option<Rule> {
+    let request = question.request.request();
+    let taken = if request.uses_host_network() {
+        let taken = |port: &String| node.host_mode_ports().any(|(own, _)| own == port);
+        request.exposed_ports.iter().position(taken)
+    } else {
+        let wanted = &request.port_bindings;
+        wanted
+            .iter()
+            .position(|wanted| occupant(question, node, wanted).is_some())
+    };
+    taken.map(|place| Rule::try_from(place).unwrap_or(Rule::MAX))
+}
+
+/// What occupies a wanted host port. Two bindings clash if their host ports are the same text and their addresses are,
+/// or either binds all interfaces; the original does not look at the protocol.
+fn occupant<'a>(question: &Question<'_>, node: &'a Node, wanted: &PortBinding) -> Option<&'a OccupiedPort> {
+    if node.ports().is_empty() {
+        return None;
+    }
+    let wants_all = wanted.binds_all_interfaces();
+    node.ports().iter().find(|occupied| {
+        occupied.binding.host_port == wanted.host_port
+            && (wants_all || occupied.all_interfaces || occupied.binding.host_ip == wanted.host_ip)
+            && (!question.strict.port_protocol || occupied.binding.protocol() == wanted.protocol())
+    })
+}
+
+pub(super) fn items(request: &Request) -> impl Iterator<Item = String> {
+    let host_mode = request.uses_host_network();
+    let exposed = request.exposed_ports.iter().filter(move |_| host_mode);
+    let bound = request.port_bindings.iter().filter(move |_| !host_mode);
+    let exposed = exposed.map(|port| format!("port {port} (Host mode)"));
+    exposed.chain(bound.map(|binding| format!("port {} (Bridge mode)", binding.host_port)))
+}
+
+pub(super) fn describe(question: &Question<'_>, node: &Node, rule: Rule) -> Refusal {
+    let request = question.request.request();
+    let owner = if request.uses_host_network() {
+        let port = &request.exposed_ports[usize::from(rule)];
+        let found = node.host_mode_ports().find(|(own, _)| own == port);
+        found.map(|(_, container)| container)
+    } else {
+        let wanted = &request.port_bindings[usize::from(rule)];
+        occupant(question, node, wanted).map(|occupied| occupied.container)
+    };
+    let container = owner.and_then(|owner| question.cluster.container(owner));
+    Refusal {
+        rule: items(request).nth(usize::from(rule)).unwrap_or_default(),
+        found: match container.map(|container| container.name()) {
+            Some("") | None => "taken by another container".to_owned(),
+            Some(name) => format!("taken by {name}"),
+        },
+    }
+}

@@ -1,0 +1,97 @@
+//! From what a client sends to what the scheduler reads: scheduling expressions move from the environment into labels
+//! (`scheduling.md` §2).
+
+use crate::model::{Labels, ReschedulePolicy};
+
+const CONSTRAINTS: &str = "com.docker.swarm.constraints";
+const AFFINITIES: &str = "com.docker.swarm.affinities";
+const WHITELISTS: &str = "com.docker.swarm.whitelists";
+const RESCHEDULE: &str = "com.docker.swarm.reschedule-policies";
+
+/// The expressions of a container, label-provided ones first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expressions {
+    /// Constraint expressions.
+    pub constraints: Vec<String>,
+    /// Affinity expressions.
+    pub affinities: Vec<String>,
+    /// Whitelist expressions.
+    pub whitelists: Vec<String>,
+    /// Reschedule policies as written; see [`reschedule_policy`].
+    pub reschedule: Vec<String>,
+}
+
+/// Why a container's reschedule policies are refused. The texts are the original's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReschedulePolicyError {
+    /// More than one, equal ones counted.
+    #[error("too many reschedule policies")]
+    TooMany,
+    /// Neither `off` nor `on-node-failure`.
+    #[error("invalid reschedule policy: {0}")]
+    Invalid(String),
+}
+
+/// Moves the expressions among `env` into `labels`, where they stay visible on the container, and returns all of them.
+///
+/// Entries of `env` that are no expressions keep their order. A label that is no JSON array of texts is ignored, and
+/// overwritten if `env` adds expressions of its kind.
+pub fn translate(env: &mut Vec<String>, labels: &mut Labels) -> Expressions {
+    let mut take = |kind: &str, label: &str| {
+        let written = labels.get(label);
+        let mut all: Vec<String> = written
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default();
+        env.retain(|entry| match entry.split_once(':') {
+            Some((word, expression)) if word == kind => {
+                all.push(expression.to_owned());
+                false
+            }
+            _ => true,
+        });
+        if !all.is_empty() {
+            labels.insert(label.to_owned(), serde_json::Value::from(all.clone()).to_string());
+        }
+        all
+    };
+    Expressions {
+        constraints: take("constraint", CONSTRAINTS),
+        affinities: take("affinity", AFFINITIES),
+        whitelists: take("whitelist", WHITELISTS),
+        reschedule: take("reschedule", RESCHEDULE),
+    }
+}
+
+/// The one policy among those written, `off` if there is none (§2.4).
+pub fn reschedule_policy(written: &[String]) -> Result<ReschedulePolicy, ReschedulePolicyError> {
+    match written {
+        [] => Ok(ReschedulePolicy::Off),
+        [one] => match one.as_str() {
+            "off" => Ok(ReschedulePolicy::Off),
+            "on-node-failure" => Ok(ReschedulePolicy::OnNodeFailure),
+            _ => Err(ReschedulePolicyError::Invalid(one.clone())),
+        },
+        _ => Err(ReschedulePolicyError::TooMany),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_exact_words_are_expressions() {
+        let mut env: Vec<String> = ["Constraint:x==1", "FOO=constraint:x", "affinity:", "A=b"]
+            .map(String::from)
+            .into();
+        let mut labels = Labels::from([(CONSTRAINTS.to_owned(), "not json".to_owned())]);
+        let expressions = translate(&mut env, &mut labels);
+        assert_eq!(env, ["Constraint:x==1", "FOO=constraint:x", "A=b"]);
+        assert_eq!(expressions.affinities, [""]);
+        assert_eq!(expressions.constraints, [""; 0]);
+        assert_eq!(labels[CONSTRAINTS], "not json", "nothing of its kind was added");
+        env.push("constraint:x==1".into());
+        translate(&mut env, &mut labels);
+        assert_eq!(labels[CONSTRAINTS], r#"["x==1"]"#);
+    }
+}
