@@ -127,8 +127,9 @@ impl Cluster {
         self.journal.record(idx);
     }
 
-    /// Removes a node and what is on it. Its index is never used again.
-    pub fn remove_node(&mut self, idx: NodeIdx) -> Vec<Container> {
+    /// Removes a node and what is on it, which is handed back in the order of the names; the containers' indices are free
+    /// for reuse. The node's index is never used again.
+    pub fn remove_node(&mut self, idx: NodeIdx) -> Vec<(ContainerIdx, Container)> {
         if !self.has_node(idx) {
             return Vec::new();
         }
@@ -195,8 +196,8 @@ impl Cluster {
     }
 
     /// A node fails: it becomes unhealthy and loses its containers, which are handed back in the order of their
-    /// names. (A live node that is merely out of sight keeps them: see [`NodeChange::Health`].)
-    pub fn fail(&mut self, idx: NodeIdx) -> Vec<Container> {
+    /// names; their indices are free for reuse. (A live node that is merely out of sight keeps them: see [`NodeChange::Health`].)
+    pub fn fail(&mut self, idx: NodeIdx) -> Vec<(ContainerIdx, Container)> {
         self.update_node(idx, NodeChange::Health(0));
         self.take_containers(idx)
     }
@@ -418,13 +419,11 @@ impl Cluster {
     }
 
     /// Removes all containers of a node, in the order of their names.
-    fn take_containers(&mut self, idx: NodeIdx) -> Vec<Container> {
+    fn take_containers(&mut self, idx: NodeIdx) -> Vec<(ContainerIdx, Container)> {
         let listed = self.nodes[idx.index()].containers.clone();
-        let mut taken: Vec<Container> = listed
-            .into_iter()
-            .filter_map(|container| self.remove(container))
-            .collect();
-        taken.sort_by(|a, b| a.name.cmp(&b.name));
+        let removed = listed.into_iter().map(|container| (container, self.remove(container)));
+        let mut taken: Vec<_> = removed.filter_map(|(idx, container)| Some((idx, container?))).collect();
+        taken.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
         taken
     }
 
