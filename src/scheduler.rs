@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use rand::{Rng, RngExt};
 
-pub use creation::{CreateError, Creation, DaemonError, attempt};
+pub use creation::{CreateError, Creation, DaemonError, ReserveError, attempt, reserve};
 pub use explanation::{Explanation, NodeExplanation, Outcome};
 pub use expression::{Expression, ExpressionError, Operator};
 pub use filter::{Refusal, SoftRules};

@@ -39,8 +39,41 @@ pub struct DaemonError {
     pub not_found: bool,
 }
 
-/// Chooses a node for a container and reserves its room there. Until the caller commits or removes it, the container
-/// counts as placed.
+/// Why no room was reserved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReserveError {
+    /// The name is taken, or the chosen node is gone.
+    Place(PlaceError),
+    /// No node may take the container.
+    Rejected(Rejection),
+}
+
+/// Checks the name, chooses a node and reserves the container's room there. Until the caller commits or removes it, the
+/// container counts as placed.
+pub fn reserve(
+    scheduler: &mut Scheduler,
+    cluster: &mut Cluster,
+    request: &Prepared,
+    name: &str,
+    swarm_id: &str,
+    rng: &mut impl Rng,
+) -> Result<(ContainerIdx, Decision), ReserveError> {
+    if cluster.is_name_taken(name) {
+        return Err(ReserveError::Place(PlaceError::NameTaken(name.to_owned())));
+    }
+    let decision = scheduler
+        .decide(cluster, request, rng)
+        .map_err(ReserveError::Rejected)?;
+    let placement = Placement {
+        request: Arc::clone(request.request()),
+        name: name.into(),
+        swarm_id: swarm_id.to_owned(),
+    };
+    let container = cluster.place(decision.node, placement).map_err(ReserveError::Place)?;
+    Ok((container, decision))
+}
+
+/// As [`reserve`], with an error that has the text for the client.
 pub fn attempt(
     scheduler: &mut Scheduler,
     cluster: &mut Cluster,
@@ -49,22 +82,13 @@ pub fn attempt(
     swarm_id: &str,
     rng: &mut impl Rng,
 ) -> Result<(ContainerIdx, Decision), CreateError> {
-    if cluster.is_name_taken(name) {
-        return Err(PlaceError::NameTaken(name.to_owned()).into());
-    }
-    let decision = scheduler
-        .decide(cluster, request, rng)
-        .map_err(|rejection| CreateError::Rejected {
+    reserve(scheduler, cluster, request, name, swarm_id, rng).map_err(|error| match error {
+        ReserveError::Place(error) => CreateError::Place(error),
+        ReserveError::Rejected(rejection) => CreateError::Rejected {
             rejection,
             message: rejection.message(request, &scheduler.settings().filters),
-        })?;
-    let placement = Placement {
-        request: Arc::clone(request.request()),
-        name: name.into(),
-        swarm_id: swarm_id.to_owned(),
-    };
-    let container = cluster.place(decision.node, placement)?;
-    Ok((container, decision))
+        },
+    })
 }
 
 /// The attempts at creating one container, and what each failure changes for the next one.

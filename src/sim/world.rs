@@ -1,0 +1,649 @@
+//! The state of a run, and what each event does to it.
+//!
+//! The world drives the scheduler as the manager does: name check, decision and reservation in one step; the container
+//! counts as placed from then on, and is committed when its daemon has started it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::cluster::{Cluster, Container, HEALTHY, NewNode, NodeChange};
+use crate::model::{ContainerIdx, Labels, NodeIdx, ReschedulePolicy, Time};
+use crate::scheduler::{Prepared, Rejection, ReserveError, Scheduler, Settings, Strategy, reserve};
+
+use super::images::Images;
+use super::input::{NodeAction, NodeInput, Submission};
+use super::observation::{NodeEvent, Observation, Observer, Subject, Verdict};
+use super::plan::{ClassPlan, OnRejection, Plan, Restart, Source};
+use super::queue::EventQueue;
+use super::sampler::unit;
+use super::streams::{PlacementRng, Purpose, Streams};
+
+/// Docker waits at least this long before a restart, and so time always passes between two.
+const RESTART_DELAY_MIN: Duration = Duration::from_millis(1);
+
+/// Everything that changes during a run.
+pub(super) struct World<'a> {
+    plan: &'a Plan,
+    pub(super) now: Time,
+    pub(super) cluster: Cluster,
+    scheduler: Scheduler,
+    /// Cluster nodes by plan index.
+    nodes: Vec<NodeState>,
+    images: Images,
+    jobs: Vec<Job>,
+    free_jobs: Vec<JobIdx>,
+    /// The job of each container of the cluster.
+    owners: Vec<JobIdx>,
+    events: EventQueue<Event>,
+    waiting: VecDeque<JobIdx>,
+    /// State of the cluster in which the head of the queue was last refused.
+    refused_at: u64,
+    streams: Streams,
+    placement_rng: PlacementRng,
+    stopwatch: Option<&'a dyn Fn() -> u64>,
+}
+
+type JobIdx = u32;
+
+/// A container from its submission to its end, in the cluster or not.
+struct Job {
+    class: u32,
+    /// Raised whenever pending events of the job become void.
+    generation: u32,
+    request: Prepared,
+    name: Box<str>,
+    lifetime: Option<Duration>,
+    /// When it was submitted, or lost with its node.
+    since: Time,
+    placed_at: Time,
+    attempts: u32,
+    restarts: u32,
+    container: Option<ContainerIdx>,
+    rescheduled: bool,
+    exited: bool,
+}
+
+struct NodeState {
+    idx: NodeIdx,
+    present: bool,
+    failed: bool,
+    draining: bool,
+    health: u8,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// The image is there and the daemon has started the container.
+    Start(JobRef),
+    Exit(JobRef),
+    /// Ask again, after a rejection or the loss of the node.
+    Attempt(JobRef),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct JobRef {
+    job: JobIdx,
+    generation: u32,
+}
+
+impl<'a> World<'a> {
+    pub(super) fn new(
+        plan: &'a Plan,
+        strategy: Strategy,
+        seed: u64,
+        stopwatch: Option<&'a dyn Fn() -> u64>,
+    ) -> World<'a> {
+        let streams = Streams::new(seed);
+        let mut world = World {
+            plan,
+            now: Time::ZERO,
+            cluster: Cluster::new(),
+            scheduler: Scheduler::new(Settings {
+                filters: plan.run.filters.clone(),
+                strategy,
+                strict: plan.run.strict,
+            }),
+            nodes: Vec::with_capacity(plan.nodes.len()),
+            images: Images::new(plan),
+            jobs: Vec::new(),
+            free_jobs: Vec::new(),
+            owners: Vec::new(),
+            events: EventQueue::new(),
+            waiting: VecDeque::new(),
+            refused_at: u64::MAX,
+            streams,
+            placement_rng: PlacementRng::new(streams),
+            stopwatch,
+        };
+        world.add_nodes();
+        world
+    }
+
+    fn add_nodes(&mut self) {
+        for (number, planned) in self.plan.nodes.iter().enumerate() {
+            let idx = self.cluster.add_node(NewNode {
+                id: planned.name.clone(),
+                name: planned.name.clone(),
+                capacity: planned.capacity,
+                overcommit: planned.overcommit,
+                labels: planned.labels.clone(),
+                extra: planned.extra.clone(),
+            });
+            self.nodes.push(NodeState {
+                idx,
+                present: planned.present,
+                failed: false,
+                draining: false,
+                health: HEALTHY,
+            });
+            if !planned.present {
+                self.cluster.update_node(idx, NodeChange::Schedulable(false));
+            }
+            self.preload_images(number);
+        }
+    }
+
+    fn preload_images(&mut self, node: usize) {
+        for reference in &self.plan.nodes[node].images {
+            let number = self.images.number(reference);
+            self.images.preload(node, number);
+            let image = self.images.image(number).clone();
+            self.cluster
+                .update_node(self.nodes[node].idx, NodeChange::AddImage(image));
+        }
+    }
+
+    pub(super) fn scheduler(&self) -> &Scheduler {
+        &self.scheduler
+    }
+
+    pub(super) fn placement_rng(&self) -> &PlacementRng {
+        &self.placement_rng
+    }
+
+    pub(super) fn next_time(&self) -> Option<Time> {
+        self.events.next_time()
+    }
+
+    pub(super) fn is_anyone_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Handles the next event of the world's own queue.
+    pub(super) fn step(&mut self, observer: &mut dyn Observer) {
+        let Some((time, event)) = self.events.pop() else {
+            return;
+        };
+        self.now = time;
+        let reference = match event {
+            Event::Start(reference) | Event::Exit(reference) | Event::Attempt(reference) => reference,
+        };
+        // The job may have ended, or been lost with its node, since the event was planned.
+        if self.jobs[reference.job as usize].generation != reference.generation {
+            return;
+        }
+        match event {
+            Event::Start(_) => self.start(reference.job, observer),
+            Event::Exit(_) => self.exit(reference.job, observer),
+            Event::Attempt(_) => self.attempt_or_wait(reference.job, observer),
+        }
+        self.serve_queue(observer);
+    }
+
+    /// A client asks for a container.
+    pub(super) fn submit(&mut self, submission: Submission, observer: &mut dyn Observer) {
+        let job = self.add_job(Job {
+            class: submission.class as u32,
+            generation: 0,
+            request: submission.request,
+            name: submission.name,
+            lifetime: submission.lifetime,
+            since: self.now,
+            placed_at: self.now,
+            attempts: 0,
+            restarts: 0,
+            container: None,
+            rescheduled: false,
+            exited: false,
+        });
+        let lifetime = submission.lifetime;
+        self.tell(observer, job, |subject| Observation::Submitted { subject, lifetime });
+        self.attempt_or_wait(job, observer);
+        self.serve_queue(observer);
+    }
+
+    /// Something happens to a node.
+    pub(super) fn node_input(&mut self, input: &NodeInput, observer: &mut dyn Observer) {
+        let state = &mut self.nodes[input.node];
+        let idx = state.idx;
+        match &input.change {
+            NodeAction::Fail if state.present && !state.failed => {
+                state.failed = true;
+                self.lose_node(input.node, NodeEvent::Failed, observer);
+            }
+            NodeAction::Recover if state.failed => {
+                state.failed = false;
+                let health = state.health;
+                if state.present {
+                    self.cluster.update_node(idx, NodeChange::Health(health));
+                    self.tell_node(observer, idx, NodeEvent::Recovered);
+                }
+            }
+            NodeAction::Drain if state.present && !state.draining => {
+                state.draining = true;
+                self.cluster.update_node(idx, NodeChange::Schedulable(false));
+                self.tell_node(observer, idx, NodeEvent::Drained);
+                self.move_containers(idx, observer);
+            }
+            NodeAction::Undrain if state.draining => {
+                state.draining = false;
+                let present = state.present;
+                if present {
+                    self.cluster.update_node(idx, NodeChange::Schedulable(true));
+                    self.tell_node(observer, idx, NodeEvent::Undrained);
+                }
+            }
+            NodeAction::Join if !state.present => {
+                *state = NodeState {
+                    idx,
+                    present: true,
+                    failed: false,
+                    draining: false,
+                    health: HEALTHY,
+                };
+                for image in self.images.wipe(input.node) {
+                    self.cluster.update_node(idx, NodeChange::RemoveImage(image));
+                }
+                self.preload_images(input.node);
+                self.cluster.update_node(idx, NodeChange::Health(HEALTHY));
+                self.cluster.update_node(idx, NodeChange::Schedulable(true));
+                self.tell_node(observer, idx, NodeEvent::Joined);
+            }
+            NodeAction::Leave if state.present => {
+                state.present = false;
+                self.cluster.update_node(idx, NodeChange::Schedulable(false));
+                self.lose_node(input.node, NodeEvent::Left, observer);
+            }
+            NodeAction::Relabel(changes) => {
+                let mut labels: Labels = self.cluster.node(idx).labels().clone();
+                for (key, value) in changes {
+                    match value {
+                        Some(value) => labels.insert(key.clone(), value.clone()),
+                        None => labels.remove(key),
+                    };
+                }
+                self.cluster.update_node(idx, NodeChange::Labels(labels));
+                self.tell_node(observer, idx, NodeEvent::Relabelled);
+            }
+            NodeAction::Health(health) => {
+                state.health = *health;
+                if state.present && !state.failed {
+                    self.cluster.update_node(idx, NodeChange::Health(*health));
+                    self.tell_node(observer, idx, NodeEvent::Health(*health));
+                }
+            }
+            // What cannot happen now: see `NodeAction`.
+            NodeAction::Fail
+            | NodeAction::Recover
+            | NodeAction::Drain
+            | NodeAction::Undrain
+            | NodeAction::Join
+            | NodeAction::Leave => {}
+        }
+        self.serve_queue(observer);
+    }
+
+    /// Places a job, unless its class queues and others are before it.
+    fn attempt_or_wait(&mut self, job: JobIdx, observer: &mut dyn Observer) {
+        let queues = matches!(self.class(job).on_rejection, OnRejection::Queue { .. });
+        if queues && !self.waiting.is_empty() {
+            self.enqueue(job, None, observer);
+        } else if let Err(rejection) = self.attempt(job, observer) {
+            self.refused(job, rejection, observer);
+        }
+    }
+
+    /// One attempt to place a job, as the manager makes it.
+    fn attempt(&mut self, job: JobIdx, observer: &mut dyn Observer) -> Result<(), Rejection> {
+        self.make_name_unique(job);
+        let state = &mut self.jobs[job as usize];
+        state.attempts += 1;
+        let begin = self.stopwatch.map(|read| read());
+        let reserved = reserve(
+            &mut self.scheduler,
+            &mut self.cluster,
+            &state.request,
+            &state.name,
+            "",
+            &mut self.placement_rng,
+        );
+        let latency = self
+            .stopwatch
+            .zip(begin)
+            .map(|(read, begin)| read().saturating_sub(begin));
+        let waited = self.now - state.since;
+        let (attempts, rescheduled) = (state.attempts, state.rescheduled);
+        let (verdict, placed) = match reserved {
+            Ok((container, decision)) => {
+                state.container = Some(container);
+                state.placed_at = self.now;
+                state.attempts = 0;
+                let verdict = Verdict::Placed {
+                    node: decision.node,
+                    container,
+                    soft: decision.soft,
+                    waited,
+                    rescheduled,
+                };
+                (verdict, Ok((container, decision.node)))
+            }
+            Err(ReserveError::Rejected(rejection)) => (Verdict::Rejected(rejection), Err(rejection)),
+            // The name was made unique, and nodes of a plan are never removed.
+            Err(ReserveError::Place(error)) => unreachable!("{error}"),
+        };
+        self.tell(observer, job, |subject| Observation::Decided {
+            subject,
+            verdict,
+            attempts,
+            latency,
+        });
+        let (container, node) = placed?;
+        if self.owners.len() <= container.index() {
+            self.owners.resize(container.index() + 1, JobIdx::MAX);
+        }
+        self.owners[container.index()] = job;
+        self.prepare_start(job, node, observer);
+        Ok(())
+    }
+
+    fn make_name_unique(&mut self, job: JobIdx) {
+        let state = &mut self.jobs[job as usize];
+        if !self.cluster.is_name_taken(&state.name) {
+            return;
+        }
+        let free = (2..)
+            .map(|number| format!("{}.{number}", state.name))
+            .find(|name| !self.cluster.is_name_taken(name));
+        state.name = free.expect("numbers do not run out").into();
+    }
+
+    /// A placed container waits for its image and its daemon.
+    fn prepare_start(&mut self, job: JobIdx, node: NodeIdx, observer: &mut dyn Observer) {
+        // Nodes are added in the order of the plan, so both indices are the same.
+        let number = node.index();
+        let reference = &self.jobs[job as usize].request.request().image;
+        let mut ready = self.now;
+        if !reference.is_empty() {
+            let image = self.images.number(reference);
+            let pull = self.images.pull(number, image, self.now);
+            ready = pull.ready;
+            if pull.bytes > 0 {
+                let pulling = Observation::Pulling {
+                    node,
+                    bytes: pull.bytes,
+                };
+                observer.observe(self.now, &self.cluster, &pulling);
+            }
+        }
+        let ready = ready + self.plan.run.start_latency;
+        if ready <= self.now {
+            self.start(job, observer);
+        } else {
+            self.events.add(ready, Event::Start(self.reference(job)));
+        }
+    }
+
+    fn start(&mut self, job: JobIdx, observer: &mut dyn Observer) {
+        let state = &self.jobs[job as usize];
+        let Some(container) = state.container else {
+            return;
+        };
+        let Some(node) = self.cluster.container(container).map(Container::node) else {
+            return;
+        };
+        let delay = self.now - state.placed_at;
+        let lifetime = state.lifetime;
+        let reference = &state.request.request().image;
+        if !reference.is_empty() {
+            let image = self.images.number(reference);
+            if self.images.hold(node.index(), image) {
+                let image = self.images.image(image).clone();
+                self.cluster.update_node(node, NodeChange::AddImage(image));
+            }
+        }
+        self.cluster.commit(container, None);
+        self.tell(observer, job, |subject| Observation::Started {
+            subject,
+            node,
+            container,
+            delay,
+        });
+        if let Some(lifetime) = lifetime {
+            self.events.add(self.now + lifetime, Event::Exit(self.reference(job)));
+        }
+    }
+
+    fn exit(&mut self, job: JobIdx, observer: &mut dyn Observer) {
+        let state = &self.jobs[job as usize];
+        let Some(container) = state.container else {
+            return;
+        };
+        let Some(node) = self.cluster.container(container).map(Container::node) else {
+            return;
+        };
+        let class = self.class(job);
+        let number = u64::from(state.restarts);
+        let mut rng = self.streams.stream(Purpose::Exits, &state.name, number);
+        let failed = class.restart.failure > 0.0 && unit(&mut rng) < class.restart.failure;
+        let restarts = match class.restart.policy {
+            Restart::No => false,
+            Restart::Always => true,
+            Restart::OnFailure { limit } => failed && limit.is_none_or(|limit| state.restarts < limit),
+        };
+        if restarts {
+            let lifetime = match &class.source {
+                Source::Synthetic { lifetime, .. } => lifetime
+                    .as_ref()
+                    .map(|sampler| Duration::from_nanos(sampler.sample(&mut rng))),
+                Source::Trace(_) => state.lifetime,
+            };
+            let delay = class.restart.delay.max(RESTART_DELAY_MIN);
+            let again = self.now + delay + lifetime.unwrap_or(Duration::MAX);
+            self.jobs[job as usize].restarts += 1;
+            self.events.add(again, Event::Exit(self.reference(job)));
+        } else if class.remove_on_exit {
+            self.cluster.remove(container);
+        }
+        self.tell(observer, job, |subject| Observation::Exited {
+            subject,
+            node,
+            failed,
+            restarts,
+        });
+        if !restarts {
+            if class.remove_on_exit {
+                self.end_job(job);
+            } else {
+                self.jobs[job as usize].exited = true;
+            }
+        }
+    }
+
+    /// A node has failed or left: its containers are gone.
+    fn lose_node(&mut self, number: usize, change: NodeEvent, observer: &mut dyn Observer) {
+        let idx = self.nodes[number].idx;
+        let lost = self.cluster.fail(idx);
+        self.images.interrupt(number, self.now);
+        self.tell_node(observer, idx, change);
+        for (container, _) in lost {
+            self.lose(self.owners[container.index()], idx, self.plan.run.detection, observer);
+        }
+    }
+
+    /// A node drains: what may be moved is moved at once.
+    fn move_containers(&mut self, node: NodeIdx, observer: &mut dyn Observer) {
+        let listed = self
+            .cluster
+            .node(node)
+            .containers()
+            .iter()
+            .map(|container| self.owners[container.index()]);
+        let mut movable: Vec<JobIdx> = listed
+            .filter(|job| {
+                let job = &self.jobs[*job as usize];
+                !job.exited && job.request.request().reschedule == ReschedulePolicy::OnNodeFailure
+            })
+            .collect();
+        movable.sort_by(|a, b| self.jobs[*a as usize].name.cmp(&self.jobs[*b as usize].name));
+        for job in movable {
+            if let Some(container) = self.jobs[job as usize].container {
+                self.cluster.remove(container);
+            }
+            self.lose(job, node, Duration::ZERO, observer);
+        }
+    }
+
+    /// A container is gone from its node. By its policy it is placed again after a while, or not.
+    fn lose(&mut self, job: JobIdx, node: NodeIdx, after: Duration, observer: &mut dyn Observer) {
+        let state = &mut self.jobs[job as usize];
+        state.container = None;
+        state.generation += 1;
+        if state.exited {
+            self.end_job(job);
+            return;
+        }
+        let reschedules = state.request.request().reschedule == ReschedulePolicy::OnNodeFailure;
+        state.since = self.now;
+        state.rescheduled = true;
+        self.tell(observer, job, |subject| Observation::Lost {
+            subject,
+            node,
+            reschedules,
+        });
+        if reschedules {
+            self.events.add(self.now + after, Event::Attempt(self.reference(job)));
+        } else {
+            self.end_job(job);
+        }
+    }
+
+    /// No node takes the job: its client does what it does.
+    fn refused(&mut self, job: JobIdx, rejection: Rejection, observer: &mut dyn Observer) {
+        match self.class(job).on_rejection {
+            OnRejection::Drop => self.give_up(job, Some(rejection), observer),
+            OnRejection::Queue { .. } => {
+                self.refused_at = self.cluster.revision();
+                self.enqueue(job, Some(rejection), observer);
+            }
+            OnRejection::Retry {
+                backoff,
+                factor,
+                backoff_max,
+                limit,
+            } => {
+                let attempts = self.jobs[job as usize].attempts;
+                if attempts > limit {
+                    return self.give_up(job, Some(rejection), observer);
+                }
+                let mut wait = backoff;
+                for _ in 1..attempts {
+                    if wait >= backoff_max {
+                        break;
+                    }
+                    wait = wait.mul_f64(factor.max(1.0));
+                }
+                let again = self.now + wait.min(backoff_max).max(Duration::from_nanos(1));
+                self.events.add(again, Event::Attempt(self.reference(job)));
+                self.tell(observer, job, |subject| Observation::Retrying { subject, again });
+            }
+        }
+    }
+
+    fn enqueue(&mut self, job: JobIdx, rejection: Option<Rejection>, observer: &mut dyn Observer) {
+        let limit = match self.class(job).on_rejection {
+            OnRejection::Queue { limit } => limit,
+            OnRejection::Drop | OnRejection::Retry { .. } => None,
+        };
+        if limit.is_some_and(|limit| self.waiting.len() >= limit as usize) {
+            return self.give_up(job, rejection, observer);
+        }
+        self.waiting.push_back(job);
+        let length = self.waiting.len();
+        self.tell(observer, job, |subject| Observation::Queued { subject, length });
+    }
+
+    /// Tries the head of the queue as long as it can be placed, if the cluster has changed since it could not.
+    fn serve_queue(&mut self, observer: &mut dyn Observer) {
+        while let Some(job) = self.waiting.front().copied() {
+            if self.refused_at == self.cluster.revision() {
+                return;
+            }
+            if self.attempt(job, observer).is_err() {
+                self.refused_at = self.cluster.revision();
+                return;
+            }
+            self.waiting.pop_front();
+        }
+    }
+
+    fn give_up(&mut self, job: JobIdx, rejection: Option<Rejection>, observer: &mut dyn Observer) {
+        let waited = self.now - self.jobs[job as usize].since;
+        self.tell(observer, job, |subject| Observation::GaveUp {
+            subject,
+            rejection,
+            waited,
+        });
+        self.end_job(job);
+    }
+
+    fn class(&self, job: JobIdx) -> &'a ClassPlan {
+        &self.plan.classes[self.jobs[job as usize].class as usize]
+    }
+
+    fn reference(&self, job: JobIdx) -> JobRef {
+        JobRef {
+            job,
+            generation: self.jobs[job as usize].generation,
+        }
+    }
+
+    fn add_job(&mut self, mut job: Job) -> JobIdx {
+        match self.free_jobs.pop() {
+            Some(idx) => {
+                job.generation = self.jobs[idx as usize].generation;
+                self.jobs[idx as usize] = job;
+                idx
+            }
+            None => {
+                self.jobs.push(job);
+                (self.jobs.len() - 1) as JobIdx
+            }
+        }
+    }
+
+    fn end_job(&mut self, job: JobIdx) {
+        let state = &mut self.jobs[job as usize];
+        state.generation += 1;
+        state.container = None;
+        self.free_jobs.push(job);
+    }
+
+    fn tell<'s>(
+        &'s self,
+        observer: &mut dyn Observer,
+        job: JobIdx,
+        observation: impl FnOnce(Subject<'s>) -> Observation<'s>,
+    ) {
+        let state = &self.jobs[job as usize];
+        let subject = Subject {
+            class: state.class as usize,
+            name: &state.name,
+            request: state.request.request(),
+        };
+        observer.observe(self.now, &self.cluster, &observation(subject));
+    }
+
+    fn tell_node(&self, observer: &mut dyn Observer, node: NodeIdx, change: NodeEvent) {
+        observer.observe(self.now, &self.cluster, &Observation::Node { node, change });
+    }
+}
