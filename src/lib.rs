@@ -1,6 +1,9 @@
 //! swarmlab: Docker Swarm's scheduler, simulated and measured.
 
+#![warn(missing_docs)]
+
 pub mod cluster;
+pub mod eventlog;
 pub mod model;
 pub mod scheduler;
 pub mod sim;
