@@ -10,6 +10,6 @@ mod line;
 mod reader;
 mod writer;
 
-pub use line::{FORMAT, Header, Line, LoggedRequest};
+pub use line::{FORMAT, Header, Line, LoggedRequest, NodeChange};
 pub use reader::{LogError, Recorded};
 pub use writer::{Sink, Writer};
