@@ -1,6 +1,8 @@
 //! Equal requests share work: a request that keeps coming back gets a [`Tournament`] of its own.
 
-use rustc_hash::FxHashMap;
+use std::hash::BuildHasher;
+
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::Prepared;
 use super::filter::SoftRules;
@@ -10,16 +12,18 @@ use super::tournament::Tournament;
 const MEMORY_LIMIT: usize = 256 << 20;
 /// Most classes kept, whatever their size: each costs a look when one has to go.
 const CLASSES_MAX: usize = 4096;
-/// Size of the table that remembers which requests have been seen; a power of two.
-const SIGHTINGS: usize = 1 << 12;
+/// Sets of the table that remembers which requests have been seen; a power of two.
+const SIGHTING_SETS: usize = 1 << 11;
+/// Requests remembered per set, so that a few that collide do not keep pushing one another out.
+const SIGHTING_WAYS: usize = 4;
 
 /// The tournaments of the requests that have come back. Holds only what can be derived from the cluster: dropping any
 /// of it changes no decision.
 #[derive(Clone, Debug)]
 pub(super) struct Classes {
     by_hash: FxHashMap<(u64, SoftRules), Class>,
-    /// Hashes of requests seen once, each in the one slot where it can be.
-    sightings: Vec<u64>,
+    /// Hashes of requests seen once, each in the one set where it can be, the latest first.
+    sightings: Vec<[u64; SIGHTING_WAYS]>,
     memory: usize,
     clock: u64,
 }
@@ -36,7 +40,7 @@ impl Default for Classes {
     fn default() -> Classes {
         Classes {
             by_hash: FxHashMap::default(),
-            sightings: vec![0; SIGHTINGS],
+            sightings: vec![[0; SIGHTING_WAYS]; SIGHTING_SETS],
             memory: 0,
             clock: 0,
         }
@@ -56,7 +60,7 @@ impl Classes {
         self.clock += 1;
         let key = (request.hash(), soft);
         if !self.by_hash.contains_key(&key) {
-            if !self.seen_before(request.hash() ^ soft as u64) {
+            if !self.seen_before(FxBuildHasher.hash_one(key)) {
                 return None;
             }
             self.make_room(size);
@@ -80,8 +84,13 @@ impl Classes {
 
     fn seen_before(&mut self, hash: u64) -> bool {
         // The upper bits: the lower ones of this hash function are poor.
-        let slot = (hash >> 48) as usize & (SIGHTINGS - 1);
-        std::mem::replace(&mut self.sightings[slot], hash) == hash
+        let set = &mut self.sightings[(hash >> 48) as usize & (SIGHTING_SETS - 1)];
+        if set.contains(&hash) {
+            return true;
+        }
+        set.rotate_right(1);
+        set[0] = hash;
+        false
     }
 
     fn make_room(&mut self, size: usize) {
