@@ -18,7 +18,7 @@ pub use container::{Container, Identity};
 pub use image::{Image, repository};
 pub use node::{Extra, HEALTHY, NewNode, Node, NodeChange, OccupiedPort, Used};
 
-use crate::model::{ContainerIdx, NodeIdx, PortBinding, Request, Resources};
+use crate::model::{ContainerIdx, NodeIdx, PortBinding, Request, Resources, units};
 
 use journal::Journal;
 use names::NameTable;
@@ -57,7 +57,7 @@ pub struct Totals {
 pub struct Placement {
     /// What was asked for.
     pub request: Arc<Request>,
-    /// Name without the leading slash; empty if the daemon is to choose one.
+    /// Name, with or without the leading slash; empty if the daemon is to choose one.
     pub name: Box<str>,
     /// Cluster-wide ID; empty in simulations.
     pub swarm_id: String,
@@ -167,13 +167,17 @@ impl Cluster {
             slot: 0,
             pending: true,
             counted: false,
-            name: placement.name,
+            name: match placement.name.strip_prefix('/') {
+                Some(plain) => plain.into(),
+                None => placement.name,
+            },
             identity,
         };
         Ok(self.insert(container))
     }
 
-    /// The node reports a container that was pending: it now has an ID and its real ports.
+    /// The node reports a container that was pending: it now has an ID and its real ports. One that was placed without a
+    /// name takes the first of the reported ones.
     pub fn commit(&mut self, container: ContainerIdx, identity: Option<Identity>) {
         let Some(mut committed) = self.extract(container) else {
             return;
@@ -182,6 +186,9 @@ impl Cluster {
         if let Some(mut identity) = identity {
             if identity.swarm_id.is_empty() {
                 identity.swarm_id = committed.swarm_id().to_owned();
+            }
+            if committed.name.is_empty() && !identity.aliases.is_empty() {
+                committed.name = identity.aliases.remove(0).into();
             }
             committed.identity = Some(Box::new(identity));
         }
@@ -238,9 +245,11 @@ impl Cluster {
         node.containers.iter().map(|idx| self.expect_container(*idx))
     }
 
-    /// Whether a container, pending ones included, has this name. The empty name is never taken.
+    /// Whether a container, pending ones included, has this name, given with or without its leading slash. The empty
+    /// name is never taken.
     pub fn is_name_taken(&self, name: &str) -> bool {
-        !name.is_empty() && self.named(name).next().is_some()
+        let plain = name.strip_prefix('/').unwrap_or(name);
+        !plain.is_empty() && self.named(plain).next().is_some()
     }
 
     /// Sums over all nodes.
@@ -361,7 +370,7 @@ impl Cluster {
         }
         for (name, amount) in &container.request.extra {
             if let Some(extra) = node.extra.iter_mut().find(|extra| extra.name == *name) {
-                extra.used = extra.used.saturating_add(*amount);
+                extra.used += units(*amount);
             }
         }
         occupy_ports(node, idx, &container);
@@ -398,7 +407,7 @@ impl Cluster {
         }
         for (name, amount) in &container.request.extra {
             if let Some(extra) = node.extra.iter_mut().find(|extra| extra.name == *name) {
-                extra.used = extra.used.saturating_sub(*amount);
+                extra.used -= units(*amount);
             }
         }
         if !node.ports.is_empty() {

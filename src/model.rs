@@ -9,6 +9,7 @@ mod request;
 mod time;
 
 pub use id::{ContainerIdx, NodeIdx};
+pub(crate) use quantity::units;
 pub use quantity::{Bytes, Cpus, Overcommit, Resources};
 pub use request::{Labels, PortBinding, Request, ReschedulePolicy};
 pub use time::Time;

@@ -25,7 +25,7 @@ pub struct Identity {
     pub id: String,
     /// The cluster-wide ID that survives rescheduling (`com.docker.swarm.id`); may be empty.
     pub swarm_id: String,
-    /// Names after the first, without the leading slash.
+    /// Names after the one it was placed with, without the leading slash.
     pub aliases: Vec<String>,
     /// Host ports as they really are, those that the daemon chose included.
     pub published: Vec<PortBinding>,

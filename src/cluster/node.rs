@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{ContainerIdx, Labels, NodeIdx, Overcommit, PortBinding, Resources};
+use crate::model::{ContainerIdx, Labels, NodeIdx, Overcommit, PortBinding, Resources, units};
 
 use super::Image;
 
@@ -105,7 +105,11 @@ impl Node {
         let mut extra: Vec<Extra> = new
             .extra
             .into_iter()
-            .map(|(name, total)| Extra { name, total, used: 0 })
+            .map(|(name, total)| Extra {
+                name,
+                total: units(total),
+                used: 0,
+            })
             .collect();
         extra.sort_by(|a, b| a.name.cmp(&b.name));
         Node {

@@ -8,6 +8,11 @@ use std::fmt;
 const CAP: u64 = 1 << 50;
 const NANOS_PER_CPU: u64 = 1_000_000_000;
 
+/// An amount of a further resource, in whole units and capped like every other.
+pub(crate) const fn units(amount: u64) -> u64 {
+    if amount > CAP { CAP } else { amount }
+}
+
 /// An amount of CPU in billionths of one CPU, the unit of Docker's `NanoCpus`: exact for `--cpus 0.25`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cpus(u64);

@@ -53,7 +53,7 @@ pub struct Request {
     /// CPU and memory to reserve.
     pub resources: Resources,
     /// Further resources in whole units, such as GPUs, by name, sorted; weighed by no strategy, checked by the
-    /// `resources` filter only.
+    /// `resources` filter only. More than 2^50 units count as so many.
     pub extra: Vec<(String, u64)>,
     /// Image reference, as asked for.
     pub image: String,

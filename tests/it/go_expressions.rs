@@ -2,6 +2,8 @@
 
 use swarmlab::scheduler::{Expression, Strict};
 
+use crate::reference;
+
 /// The table that `tests/data/go_expressions.go` writes.
 #[derive(serde::Deserialize)]
 struct Table {
@@ -31,5 +33,13 @@ fn expressions_match_as_in_go() {
         let expression = Expression::parse(&format!("key=={value}"), Strict::default());
         let expression = expression.unwrap_or_else(|error| panic!("{value:?}: {error}"));
         move |candidate: &str| expression.holds([candidate].into_iter())
+    });
+}
+
+#[test]
+fn the_reference_matches_as_in_go() {
+    check(|value| {
+        let value = value.to_owned();
+        move |candidate: &str| reference::matches(&value, candidate, false)
     });
 }

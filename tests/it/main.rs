@@ -1,2 +1,4 @@
 //! The integration tests, one binary: each module is one subject.
+mod differential;
 mod go_expressions;
+mod reference;

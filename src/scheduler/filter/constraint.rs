@@ -16,7 +16,8 @@ pub(super) fn holds(expression: &Expression, node: &Node) -> bool {
     }
 }
 
-fn label<'a>(node: &'a Node, key: &str) -> &'a str {
+/// The label's value, empty if it is absent.
+pub(super) fn label<'a>(node: &'a Node, key: &str) -> &'a str {
     node.labels().get(key).map_or("", String::as_str)
 }
 

@@ -1,7 +1,7 @@
 //! `resources`, our own filter: nodes on which everything asked for is free, exactly, further resources included.
 
 use crate::cluster::Node;
-use crate::model::{Bytes, Cpus, Request};
+use crate::model::{Bytes, Cpus, Request, units};
 
 use super::{Question, Refusal, Rule};
 
@@ -25,7 +25,7 @@ pub(super) fn refuses(question: &Question<'_>, node: &Node) -> Option<Rule> {
     let short = request
         .extra
         .iter()
-        .position(|(name, amount)| *amount > free(node, name))?;
+        .position(|(name, amount)| units(*amount) > free(node, name))?;
     Some(EXTRA.saturating_add(Rule::try_from(short).unwrap_or(Rule::MAX)))
 }
 

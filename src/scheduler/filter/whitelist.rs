@@ -20,7 +20,7 @@ fn holds(expression: &Expression, node: &Node, strict: bool) -> bool {
     }
     let on_list = match expression.key() {
         "node" => listed.any(|name| name == node.name() || name == node.id()),
-        key => listed.any(|value| node.labels().get(key).is_some_and(|own| own == value)),
+        key => listed.any(|value| value == constraint::label(node, key)),
     };
     on_list == (expression.operator() == Operator::Equal)
 }
