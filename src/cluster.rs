@@ -4,6 +4,7 @@
 //! [`Cluster::remove_node`], [`Cluster::place`], [`Cluster::commit`], [`Cluster::remove`] and [`Cluster::fail`], each
 //! of which keeps the sums and tables true. Must not know filters, strategies, clocks or JSON.
 
+mod check;
 mod container;
 mod image;
 mod journal;
@@ -270,51 +271,6 @@ impl Cluster {
     /// Changes whenever nodes are added or removed, so that positions in tie order shift.
     pub fn layout(&self) -> u64 {
         self.layout
-    }
-
-    /// Recounts every sum and table from scratch and compares; the first difference is returned. For tests.
-    pub fn check(&self) -> Result<(), String> {
-        let mut totals = Totals::default();
-        for (position, (idx, node)) in self.nodes().enumerate() {
-            if node.position as usize != position {
-                return Err(format!("node {} is not at its position {position}", node.name));
-            }
-            let mut used = Used::default();
-            for (slot, container_idx) in node.containers.iter().enumerate() {
-                let container = self
-                    .container(*container_idx)
-                    .ok_or_else(|| format!("node {} lists a removed container", node.name))?;
-                if container.node != idx || container.slot as usize != slot {
-                    return Err(format!("container {} does not know where it is", container.name));
-                }
-                if container.counted {
-                    used.cpus += container.request.resources.cpus.nanos();
-                    used.memory += container.request.resources.memory.get();
-                } else if !container.pending || fits_alone(&container.request, node.total) {
-                    return Err(format!("container {} is not counted", container.name));
-                }
-                if let Some(name) = container
-                    .names()
-                    .find(|name| !self.named(name).any(|found| found == *container_idx))
-                {
-                    return Err(format!("the name {name} does not find its container"));
-                }
-            }
-            if used != node.used {
-                return Err(format!("node {} has {:?} in use, not {used:?}", node.name, node.used));
-            }
-            totals.cpus += used.cpus;
-            totals.memory += used.memory;
-            totals.containers += node.containers.len() as u64;
-            totals.active_nodes += u32::from(!node.containers.is_empty());
-        }
-        if totals != self.totals {
-            return Err(format!("totals are {:?}, not {totals:?}", self.totals));
-        }
-        if self.containers().count() as u64 != totals.containers {
-            return Err("a container is on no node".to_owned());
-        }
-        Ok(())
     }
 
     fn has_node(&self, idx: NodeIdx) -> bool {

@@ -41,6 +41,11 @@ impl NameTable {
         }
     }
 
+    /// The number of names, one that a container has twice counted twice.
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
     /// Containers that may have the name: the caller compares, since hashes collide.
     pub(super) fn candidates(&self, name: &str) -> impl Iterator<Item = ContainerIdx> {
         let hash = hash(name);

@@ -198,7 +198,7 @@ impl Node {
         &self.containers
     }
 
-    /// Host ports occupied by containers that are not in network mode `host`.
+    /// Host ports that its containers have bound, or asked for, whatever their network mode.
     pub fn ports(&self) -> &[OccupiedPort] {
         &self.ports
     }
