@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 pub use container::{Container, Identity};
 pub use image::{Image, repository};
-pub use node::{Extra, HEALTHY, NewNode, Node, NodeChange, OccupiedPort, Used};
+pub use node::{Extra, HEALTHY, NewNode, Node, NodeChange, OccupiedPort, Used, health_indicator};
 
 use crate::model::{ContainerIdx, NodeIdx, PortBinding, Request, Resources, units};
 

@@ -15,6 +15,8 @@ mod filter;
 mod prepared;
 mod rejection;
 mod settings;
+mod shares;
+mod swarm_id;
 mod tournament;
 mod translate;
 mod weight;
@@ -30,6 +32,8 @@ pub use filter::{Refusal, SoftRules};
 pub use prepared::{Parsed, Prepared};
 pub use rejection::Rejection;
 pub use settings::{Filter, Settings, Strategy, Strict, UnknownName};
+pub use shares::{from_shares, to_shares};
+pub use swarm_id::swarm_id;
 pub use translate::{Expressions, ReschedulePolicyError, reschedule_policy, translate};
 pub use weight::{Shortage, Weight};
 
@@ -80,7 +84,8 @@ impl Scheduler {
     /// The best node for a request, or why there is none.
     ///
     /// First all expressions are enforced; if that leaves no node, soft ones are dropped (`scheduling.md` §4.1). The
-    /// cluster must be the same one, or a clone of it, at every call: to decide over another, make another scheduler.
+    /// cluster must be the same one at every call, or a clone that has taken its place: to decide over another, or over
+    /// two clones that go different ways, make another scheduler.
     pub fn decide(&mut self, cluster: &Cluster, request: &Prepared, rng: &mut impl Rng) -> Result<Decision, Rejection> {
         let mut last = Rejection::NoNodes;
         for soft in passes(request) {

@@ -31,29 +31,34 @@ impl Image {
         let by_id = [self.id.as_str(), digits]
             .into_iter()
             .any(|id| !id.is_empty() && (id == query || (query.len() > 2 && id.starts_with(query))));
-        let tagged = repository(query).len() < query.len();
+        let (repository, tag) = split(query);
         by_id
-            || self
-                .tags
-                .iter()
-                .any(|tag| if tagged { tag == query } else { repository(tag) == query })
+            || self.tags.iter().any(|own| {
+                let (own_repository, own_tag) = split(own);
+                own_repository == repository && (tag.is_empty() || own_tag == tag)
+            })
     }
 }
 
 /// A reference without its digest or tag. A colon before a slash is a registry's port (`live-manager.md` §7.2).
 pub fn repository(reference: &str) -> &str {
-    if let Some((repository, _digest)) = reference.split_once('@') {
-        return repository;
+    split(reference).0
+}
+
+/// A reference's repository, and its digest or tag, empty if it has none.
+fn split(reference: &str) -> (&str, &str) {
+    if let Some(parts) = reference.split_once('@') {
+        return parts;
     }
     match reference.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => repository,
-        _ => reference,
+        Some((repository, tag)) if !tag.contains('/') => (repository, tag),
+        _ => (reference, ""),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::repository;
+    use super::*;
 
     #[test]
     fn a_registry_port_is_no_tag() {
@@ -61,5 +66,38 @@ mod tests {
         assert_eq!(repository("localhost:5000/nginx"), "localhost:5000/nginx");
         assert_eq!(repository("localhost:5000/nginx:1"), "localhost:5000/nginx");
         assert_eq!(repository("nginx@sha256:00"), "nginx");
+    }
+
+    #[test]
+    fn queries_match_as_live_manager_7_2_says() {
+        let image = Image {
+            id: "sha256:06a1f7".into(),
+            tags: ["busybox:1", "localhost:5000/app"].map(String::from).into(),
+        };
+        for query in [
+            "sha256:06a1f7",
+            "sha256:06a",
+            "06a1f7",
+            "06a",
+            "busybox",
+            "busybox:1",
+            "busybox:",
+            "localhost:5000/app",
+        ] {
+            assert!(image.matches(query), "{query}");
+        }
+        for query in [
+            "",
+            "06",
+            "6a1",
+            "busy",
+            "busybox:2",
+            "localhost:5000/app:1",
+            "localhost",
+            "busybox@sha256:00",
+        ] {
+            assert!(!image.matches(query), "{query}");
+        }
+        assert!(!Image::tagged("busybox").matches(""));
     }
 }

@@ -12,6 +12,17 @@ const SLOTS_LABEL: &str = "containerslots";
 /// Health of a node without failures.
 pub const HEALTHY: u8 = 100;
 
+/// The health indicator of a node whose daemon could not be reached `failures` times in a row, when it counts as
+/// unhealthy from `limit` times on (`scheduling.md` §7.3): 100, 67, 34 and 0 by default.
+pub fn health_indicator(failures: u32, limit: u32) -> u8 {
+    if failures >= limit {
+        return 0;
+    }
+    let lost = u64::from(failures) * u64::from(HEALTHY) / u64::from(limit);
+    // Fewer failures than the limit lose less than everything.
+    HEALTHY - lost as u8
+}
+
 /// A node that enters a cluster.
 #[derive(Clone, Debug, Default)]
 pub struct NewNode {
@@ -223,5 +234,20 @@ fn slots(labels: &Labels) -> Option<i64> {
 impl Default for Overcommit {
     fn default() -> Overcommit {
         Overcommit::DEFAULT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn health_falls_with_failures() {
+        assert_eq!(
+            [0, 1, 2, 3, 4].map(|failures| health_indicator(failures, 3)),
+            [100, 67, 34, 0, 0]
+        );
+        assert_eq!(health_indicator(0, 0), 0);
+        assert_eq!(health_indicator(u32::MAX - 1, u32::MAX), 1);
     }
 }

@@ -1,43 +1,19 @@
 //! The protocol around a decision: check the name, decide, reserve, and try again after failures
 //! (`scheduling.md` §1.1 and §9). It does no I/O: the caller talks to the daemon and reports what it said.
 
+mod error;
+
 use std::sync::Arc;
 
 use rand::Rng;
 
+pub use error::{CreateError, DaemonError};
+
 use crate::cluster::{Cluster, PlaceError, Placement};
 use crate::model::{ContainerIdx, Request};
 
+use super::translate::{AFFINITIES, CONSTRAINTS, write_label};
 use super::{Decision, Prepared, Rejection, Scheduler};
-
-/// Why a container was not created. The texts are the original's.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CreateError {
-    /// The name is taken, or the chosen node is gone.
-    #[error(transparent)]
-    Place(#[from] PlaceError),
-    /// No node may take it.
-    #[error("{message}")]
-    Rejected {
-        /// In short.
-        rejection: Rejection,
-        /// In the original's words.
-        message: String,
-    },
-    /// The daemon did not create it.
-    #[error(transparent)]
-    Daemon(#[from] DaemonError),
-}
-
-/// A daemon's refusal.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text}")]
-pub struct DaemonError {
-    /// The error text.
-    pub text: String,
-    /// Whether the daemon answered 404.
-    pub not_found: bool,
-}
 
 /// Why no room was reserved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,14 +34,26 @@ pub fn reserve(
     swarm_id: &str,
     rng: &mut impl Rng,
 ) -> Result<(ContainerIdx, Decision), ReserveError> {
+    let placed = Arc::clone(request.request());
+    reserve_as(placed, scheduler, cluster, request, name, swarm_id, rng)
+}
+
+/// As [`reserve`], with a container that is not quite what was asked for.
+fn reserve_as(
+    placed: Arc<Request>,
+    scheduler: &mut Scheduler,
+    cluster: &mut Cluster,
+    asked: &Prepared,
+    name: &str,
+    swarm_id: &str,
+    rng: &mut impl Rng,
+) -> Result<(ContainerIdx, Decision), ReserveError> {
     if cluster.is_name_taken(name) {
         return Err(ReserveError::Place(PlaceError::NameTaken(name.to_owned())));
     }
-    let decision = scheduler
-        .decide(cluster, request, rng)
-        .map_err(ReserveError::Rejected)?;
+    let decision = scheduler.decide(cluster, asked, rng).map_err(ReserveError::Rejected)?;
     let placement = Placement {
-        request: Arc::clone(request.request()),
+        request: placed,
         name: name.into(),
         swarm_id: swarm_id.to_owned(),
     };
@@ -82,13 +70,20 @@ pub fn attempt(
     swarm_id: &str,
     rng: &mut impl Rng,
 ) -> Result<(ContainerIdx, Decision), CreateError> {
-    reserve(scheduler, cluster, request, name, swarm_id, rng).map_err(|error| match error {
-        ReserveError::Place(error) => CreateError::Place(error),
-        ReserveError::Rejected(rejection) => CreateError::Rejected {
-            rejection,
-            message: rejection.message(request, &scheduler.settings().filters),
-        },
-    })
+    let reserved = reserve(scheduler, cluster, request, name, swarm_id, rng);
+    reserved.map_err(|error| error.in_words(request, scheduler))
+}
+
+impl ReserveError {
+    fn in_words(self, request: &Prepared, scheduler: &Scheduler) -> CreateError {
+        match self {
+            ReserveError::Place(error) => CreateError::Place(error),
+            ReserveError::Rejected(rejection) => CreateError::Rejected {
+                rejection,
+                message: rejection.message(request, &scheduler.settings().filters),
+            },
+        }
+    }
 }
 
 /// The attempts at creating one container, and what each failure changes for the next one.
@@ -136,27 +131,47 @@ impl Creation {
         asked
     }
 
+    /// One attempt: as [`attempt`], with what is asked for now. What is placed is [`Creation::request`].
+    pub fn attempt(
+        &self,
+        scheduler: &mut Scheduler,
+        cluster: &mut Cluster,
+        name: &str,
+        swarm_id: &str,
+        rng: &mut impl Rng,
+    ) -> Result<(ContainerIdx, Decision), CreateError> {
+        let asked = scheduler.prepare(Arc::new(self.asked()));
+        let placed = Arc::new(self.request.clone());
+        let reserved = reserve_as(placed, scheduler, cluster, &asked, name, swarm_id, rng);
+        reserved.map_err(|error| error.in_words(&asked, scheduler))
+    }
+
     /// Whether another attempt is due after this failure; [`Creation::asked`] then says with what.
     ///
     /// In this order: once more with the operating system that the daemon asked for, once more where the image already
-    /// is, and then as often as `swarm.createretry` leaves.
+    /// is, and then as often as `swarm.createretry` leaves. As in the original the texts decide, whoever wrote them.
     pub fn retry_after(&mut self, error: &CreateError, cluster: &Cluster) -> bool {
-        let daemon = match error {
-            CreateError::Daemon(daemon) => Some(daemon),
-            CreateError::Place(_) | CreateError::Rejected { .. } => None,
-        };
         if self.stage < Stage::OperatingSystem {
             self.stage = Stage::OperatingSystem;
-            if let Some(system) = daemon.and_then(|daemon| demanded_system(&daemon.text)) {
-                self.request.constraints.push(format!("ostype=={system}"));
+            if let Some(system) = error.demanded_system() {
+                let Request {
+                    constraints, labels, ..
+                } = &mut self.request;
+                constraints.push(format!("ostype=={system}"));
+                write_label(labels, CONSTRAINTS, constraints);
                 self.retries += 1;
                 return true;
             }
         }
         if self.stage < Stage::ImageAffinity {
             self.stage = Stage::ImageAffinity;
-            let missing = daemon.is_some_and(DaemonError::is_image_missing);
-            if missing && !has_hard_node_constraint(&self.request) && is_image_somewhere(cluster, &self.request.image) {
+            let request = &mut self.request;
+            if error.is_image_missing()
+                && !has_hard_node_constraint(request)
+                && is_image_somewhere(cluster, &request.image)
+            {
+                // The original adds the affinity to the label and removes it again, which can leave an empty list.
+                write_label(&mut request.labels, AFFINITIES, &request.affinities);
                 self.retries += 1;
                 return true;
             }
@@ -166,30 +181,6 @@ impl Creation {
         self.retries += u32::from(due);
         due
     }
-}
-
-impl DaemonError {
-    /// Whether the text says that the image or its repository cannot be found (§9.4).
-    fn is_image_missing(&self) -> bool {
-        let says_not_found = |word: &str| {
-            self.text.match_indices(word).any(|(at, _)| {
-                let after = &self.text[at + word.len()..];
-                let name_end = after.find(char::is_whitespace).unwrap_or(after.len());
-                after[name_end..].starts_with(" not found")
-            })
-        };
-        self.not_found
-            || says_not_found("image ")
-            || says_not_found("repository ")
-            || self.text.contains("repository does not exist")
-    }
-}
-
-/// The operating system of an image that the daemon's platform cannot run (§9.3).
-fn demanded_system(text: &str) -> Option<&str> {
-    let (_, rest) = text.split_once("image operating system \"")?;
-    let (system, rest) = rest.split_once('"')?;
-    (!system.is_empty() && rest.starts_with(" cannot be used on this platform")).then_some(system)
 }
 
 /// Whether a constraint pins the container to a node by its text (§2.3): a glob counts, a soft one does not.

@@ -3,8 +3,8 @@
 
 use crate::model::{Labels, ReschedulePolicy};
 
-const CONSTRAINTS: &str = "com.docker.swarm.constraints";
-const AFFINITIES: &str = "com.docker.swarm.affinities";
+pub(super) const CONSTRAINTS: &str = "com.docker.swarm.constraints";
+pub(super) const AFFINITIES: &str = "com.docker.swarm.affinities";
 const WHITELISTS: &str = "com.docker.swarm.whitelists";
 const RESCHEDULE: &str = "com.docker.swarm.reschedule-policies";
 
@@ -50,7 +50,7 @@ pub fn translate(env: &mut Vec<String>, labels: &mut Labels) -> Expressions {
             _ => true,
         });
         if !all.is_empty() {
-            labels.insert(label.to_owned(), serde_json::Value::from(all.clone()).to_string());
+            write_label(labels, label, &all);
         }
         all
     };
@@ -60,6 +60,11 @@ pub fn translate(env: &mut Vec<String>, labels: &mut Labels) -> Expressions {
         whitelists: take("whitelist", WHITELISTS),
         reschedule: take("reschedule", RESCHEDULE),
     }
+}
+
+/// Writes the label that keeps expressions visible on the container: a JSON array.
+pub(super) fn write_label(labels: &mut Labels, label: &str, expressions: &[String]) {
+    labels.insert(label.to_owned(), serde_json::Value::from(expressions).to_string());
 }
 
 /// The one policy among those written, `off` if there is none (§2.4).

@@ -1,0 +1,138 @@
+//! Why a container was not created, in the original's words.
+
+use crate::cluster::PlaceError;
+use crate::scheduler::{Rejection, ReschedulePolicyError};
+
+/// Why a container was not created. The texts are the original's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CreateError {
+    /// Its reschedule policy is none.
+    #[error(transparent)]
+    Policy(#[from] ReschedulePolicyError),
+    /// The name is taken, or the chosen node is gone.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// No node may take it.
+    #[error("{message}")]
+    Rejected {
+        /// In short.
+        rejection: Rejection,
+        /// In the original's words.
+        message: String,
+    },
+    /// The daemon did not create it.
+    #[error(transparent)]
+    Daemon(#[from] DaemonError),
+}
+
+/// A daemon's refusal.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct DaemonError {
+    /// The error text.
+    pub text: String,
+    /// Whether the daemon answered 404.
+    pub not_found: bool,
+}
+
+impl CreateError {
+    /// The status of the answer to the client: 409 if the text begins with `Conflict`, else 500 (`scheduling.md` §1).
+    pub fn status(&self) -> u16 {
+        if self.to_string().starts_with("Conflict") {
+            409
+        } else {
+            500
+        }
+    }
+
+    /// Whether it says that the image or its repository cannot be found (§9.4).
+    pub(super) fn is_image_missing(&self) -> bool {
+        let text = self.to_string();
+        let says_not_found = |word: &str| {
+            text.match_indices(word).any(|(at, _)| {
+                let after = &text[at + word.len()..];
+                let name_end = after.find([' ', '\t', '\n', '\x0c', '\r']).unwrap_or(after.len());
+                after[name_end..].starts_with(" not found")
+            })
+        };
+        matches!(self, CreateError::Daemon(error) if error.not_found)
+            || says_not_found("image ")
+            || says_not_found("repository ")
+            || text.contains("repository does not exist")
+    }
+
+    /// The operating system of an image that the daemon's platform cannot run (§9.3).
+    pub(super) fn demanded_system(&self) -> Option<String> {
+        let text = self.to_string();
+        let (_, rest) = text.split_once("image operating system \"")?;
+        let (system, rest) = rest.split_once('"')?;
+        (!system.is_empty() && rest.starts_with(" cannot be used on this platform")).then(|| system.to_owned())
+    }
+}
+
+impl DaemonError {
+    /// The daemon answered with an error status.
+    pub fn response(message: &str, status: u16) -> DaemonError {
+        DaemonError {
+            text: format!("Error response from daemon: {message}"),
+            not_found: status == 404,
+        }
+    }
+
+    /// The daemon at this address cannot be reached.
+    pub fn unreachable(address: &str) -> DaemonError {
+        DaemonError {
+            text: format!("Cannot connect to the Docker daemon at tcp://{address}. Is the docker daemon running?"),
+            not_found: false,
+        }
+    }
+
+    /// The daemon could not pull the image (§9.2).
+    pub fn pull(image: &str, message: &str) -> DaemonError {
+        DaemonError {
+            text: format!("Failed to load {image}: {message}"),
+            not_found: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn says(text: &str) -> CreateError {
+        DaemonError::response(text, 500).into()
+    }
+
+    #[test]
+    fn missing_images_are_recognised_by_the_text_or_the_status() {
+        for text in [
+            "image a:1 not found",
+            "x repository a/b not found: y",
+            "repository does not exist",
+            "image  not found",
+        ] {
+            assert!(says(text).is_image_missing(), "{text}");
+        }
+        for text in [
+            "image not found",
+            "image a b not found",
+            "the image a is not found",
+            "Image a not found",
+        ] {
+            assert!(!says(text).is_image_missing(), "{text}");
+        }
+        assert!(CreateError::from(DaemonError::response("", 404)).is_image_missing());
+    }
+
+    #[test]
+    fn demanded_systems_are_recognised_by_the_text() {
+        let text = "image operating system \"windows\" cannot be used on this platform";
+        assert_eq!(says(text).demanded_system(), Some("windows".to_owned()));
+        assert_eq!(says(&text.replace("windows", "")).demanded_system(), None);
+        assert_eq!(
+            says("image operating system \"windows\" is new").demanded_system(),
+            None
+        );
+    }
+}
