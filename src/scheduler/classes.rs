@@ -79,6 +79,9 @@ impl Classes {
             return None;
         }
         class.used = self.clock;
+        // Nodes have been added or removed since.
+        self.memory = self.memory - class.size + size;
+        class.size = size;
         Some(&mut class.tournament)
     }
 

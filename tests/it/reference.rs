@@ -232,6 +232,14 @@ impl RefScheduler {
         }
     }
 
+    /// The weight of one node, `None` if it has no room or the strategy weighs nothing.
+    pub fn weight(&self, cluster: &RefCluster, request: &Request, number: usize) -> Option<i128> {
+        match self.strategy {
+            Strategy::Spread | Strategy::Binpack => ranking::weight(self, request, &cluster.snapshot(number)),
+            Strategy::Random => None,
+        }
+    }
+
     fn pass(&self, cluster: &RefCluster, request: &Request, enforce_soft: bool) -> Result<Vec<usize>, Refused> {
         let question = Question::new(cluster, request, self.strict, enforce_soft);
         let mut nodes = cluster.candidates();

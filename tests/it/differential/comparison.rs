@@ -152,12 +152,16 @@ impl Pair {
                     Verdict::Refused(*filter)
                 }
                 Outcome::NoRoom { .. } => Verdict::NoRoom,
-                Outcome::Accepted { rank, containers, .. } => {
-                    same(
-                        "containers",
-                        *containers,
-                        world.mirror.snapshot(number).containers.len(),
-                    )?;
+                Outcome::Accepted {
+                    rank,
+                    weight,
+                    containers,
+                } => {
+                    let snapshot = world.mirror.snapshot(number);
+                    same("containers", *containers, snapshot.containers.len())?;
+                    let total = weight.map(|weight| i128::from(weight.total()));
+                    let expected = self.reference.weight(&world.mirror, request.request(), number);
+                    same("weight", total, expected)?;
                     ranks.insert(*rank);
                     if let Ok(ranked) = &reference
                         && self.reference.strategy != Strategy::Random

@@ -1,15 +1,17 @@
 //! Long histories of one cluster under schedulers that remember: whatever happened before, each decision is the one
 //! that the reference derives from scratch.
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
+use rustc_hash::FxBuildHasher;
 use swarmlab::cluster::{Cluster, NewNode, NodeChange};
 use swarmlab::model::{Bytes, Cpus, Overcommit, Request, Resources};
 use swarmlab::scheduler::{Filter, Prepared, Scheduler, Settings, Strategy, Strict};
 
-use super::choices::Choices;
+use super::choices::{Choices, Tape};
 use super::comparison::Pair;
 use super::domain;
 use super::draws::Draws;
@@ -258,6 +260,43 @@ fn forgotten_requests_are_decided_as_by_the_reference() {
     }
 }
 
+/// Two requests with one hash: what is remembered of one must not decide the other.
+#[test]
+fn requests_with_equal_hashes_are_told_apart() {
+    // The hash function's first steps are `(cpus * K + memory) * K`, and K times the difference of the CPUs is, in 64
+    // bits, the difference of the memory.
+    let asking = |cpu_nanos, bytes| Request {
+        resources: Resources::new(Cpus::from_nanos(cpu_nanos), Bytes::new(bytes)),
+        ..Request::default()
+    };
+    let small = Arc::new(asking(1_050_683_319, 1));
+    let large = Arc::new(asking(1_000_000_000, 187_368_795_348));
+    assert_eq!(
+        FxBuildHasher.hash_one(&small),
+        FxBuildHasher.hash_one(&large),
+        "find another pair"
+    );
+    for strategy in Strategy::ALL {
+        let mut world = World::default();
+        while world.nodes.len() < 3 {
+            let mut node = domain::node(&mut Tape::new(&[]), 0);
+            node.memory_bytes = 1 << 30;
+            world.insert_node(node);
+        }
+        let mut pair = Pair::new(Settings {
+            filters: Filter::ALL.to_vec(),
+            ..Settings::new(strategy)
+        });
+        let requests = [&small, &large].map(|request| pair.library.prepare(Arc::clone(request)));
+        for turn in 0..20_u32 {
+            // Now one, now the other comes twice.
+            let request = &requests[(turn.count_ones() % 2) as usize];
+            pair.compare(&world, request, 1)
+                .unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+}
+
 /// What happens between two decisions is more than the cluster's journal holds, or nearly.
 #[test]
 fn forgotten_changes_are_noticed() {
@@ -272,19 +311,15 @@ fn forgotten_changes_are_noticed() {
             }
             let mut pair = Pair::new(Settings::new(strategy));
             let request = pair.library.prepare(Arc::new(Request::default()));
-            pair.compare(&world, &request, 1)
-                .unwrap_or_else(|error| panic!("{error}"));
-            for change in 0..changes {
-                let node = world.nodes[change % 6];
-                // Nothing in the end, except that the first change of all counts.
-                world.set_health(
-                    node,
-                    if change == 0 || change >= 6 && node == world.nodes[0] {
-                        34
-                    } else {
-                        100
-                    },
-                );
+            let same = pair.compare(&world, &request, 1);
+            same.unwrap_or_else(|error| panic!("{error}"));
+            let winner = pair.decide(&world, &request, 1).expect("it has just been the same");
+            let winner = winner.expect("all nodes are healthy");
+            let others: Vec<_> = world.nodes.iter().copied().filter(|node| *node != winner).collect();
+            // The first change of all is the only one that changes anything.
+            world.set_health(winner, 0);
+            for change in 1..changes {
+                world.set_health(others[change % others.len()], 100);
             }
             pair.compare(&world, &request, 2)
                 .unwrap_or_else(|error| panic!("{changes} changes, {strategy}: {error}"));

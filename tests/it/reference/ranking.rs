@@ -38,7 +38,7 @@ pub fn rank(scheduler: &RefScheduler, request: &Request, nodes: Vec<Snapshot<'_>
 }
 
 /// §6.1: the weight, `None` if the node is skipped.
-fn weight(scheduler: &RefScheduler, request: &Request, node: &Snapshot<'_>) -> Option<i128> {
+pub fn weight(scheduler: &RefScheduler, request: &Request, node: &Snapshot<'_>) -> Option<i128> {
     let (cpu, memory) = amounts(request);
     if node.total_memory < memory || node.total_cpu < cpu {
         return None;
