@@ -1,4 +1,5 @@
 //! The integration tests, one binary: each module is one subject.
+
 mod acceptance;
 mod differential;
 mod go_expressions;
