@@ -21,6 +21,7 @@ mod path;
 mod schema;
 mod suggest;
 mod trace;
+mod translate;
 pub mod units;
 
 use std::path::{Path, PathBuf};

@@ -73,6 +73,12 @@ impl Step {
         }
     }
 
+    /// Whether a string may stand here.
+    pub fn takes_strings(&self) -> bool {
+        let text = Value::from("");
+        self.branches.iter().any(|branch| takes_type(branch, &text))
+    }
+
     /// Whether this is an entry with a name of the user's choice, such as a class.
     pub fn is_entry(&self) -> bool {
         self.is_entry
@@ -161,6 +167,8 @@ impl Checker {
                 Some(Value::Bool(false)) => {
                     let absent = properties.keys().filter(|name| !table.contains_key(*name));
                     let near = nearest(key, absent.map(String::as_str));
+                    // An override may be meant for a key that the file has.
+                    let near = near.or_else(|| nearest(key, properties.keys().map(String::as_str)));
                     meant.extend(near);
                     let diagnostic = unknown_key(key, near, properties, alternatives, path);
                     self.fault(&path.key(key), Spot::Key, diagnostic);

@@ -288,6 +288,8 @@ impl Diagnostics {
     /// Sorts the complaints, errors and warnings together, and keeps the first [`LIMIT`](Self::LIMIT).
     pub(super) fn new(mut list: Vec<Diagnostic>) -> Diagnostics {
         list.sort_by(|a, b| a.key().cmp(&b.key()));
+        // Two classes may read the same trace.
+        list.dedup_by(|a, b| a.key() == b.key());
         // Errors are never crowded out by warnings.
         if list.len() > Diagnostics::LIMIT {
             list.sort_by_key(|diagnostic| diagnostic.severity);

@@ -228,7 +228,8 @@ fn syntax_fault(error: &toml::de::Error, source: &Arc<Source>) -> Diagnostic {
     let mut fault = Diagnostic::error(Code::Syntax, error.message());
     let span = error.span();
     if let Some(span) = &span {
-        fault.help = unquoted_value(&source.text, span.start).map(|value| format!("texts stand in quotes: {value:?}"));
+        fault.help =
+            unquoted_value(&source.text, span.start).map(|value| format!("strings stand in quotes: {value:?}"));
     }
     fault.with_place(source, span)
 }

@@ -12,6 +12,7 @@ mod names;
 mod report;
 mod request;
 mod run;
+mod selector;
 
 use std::path::PathBuf;
 
@@ -55,10 +56,10 @@ pub(super) fn lower(file: ScenarioFile, document: &Document, traces: &mut Traces
             false => traces.scenario_directory.join(directory),
         });
     }
-    let nodes = cluster::nodes(&file.cluster, traces, &mut report);
+    let (nodes, are_complete) = cluster::nodes(&file.cluster, traces, &mut report);
     let images = cluster::images(&file.images, &mut report);
     let classes = classes::classes(&file, &images, traces, &mut report);
-    let events = events::events(&file.events, &file.cluster, &nodes, &mut report);
+    let events = events::events(&file.events, &file.cluster, &nodes, are_complete, &mut report);
     let run = run::run(&file.run, &classes, &events, &mut report);
     let plan = Plan {
         nodes,
@@ -67,7 +68,7 @@ pub(super) fn lower(file: ScenarioFile, document: &Document, traces: &mut Traces
         events,
         run,
     };
-    names::check(&file, &plan, &mut report);
+    names::check(&file, &plan, are_complete, &mut report);
     Lowered {
         title: file.title,
         description: file.description.unwrap_or_default(),

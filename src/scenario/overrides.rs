@@ -95,6 +95,16 @@ pub(super) fn take_as_string(document: &mut Document, given: &[Override], path: 
                 });
         same.then(|| given.value.clone())
     });
+    let step = path
+        .segments()
+        .iter()
+        .fold(check::root(), |step, segment| match segment {
+            Segment::Key(key) => step.key(key),
+            Segment::Index(_) => step.index(),
+        });
+    if !step.takes_strings() {
+        return false;
+    }
     let (value, _) = document.root_mut();
     let target = path.segments().iter().try_fold(value, |value, segment| match segment {
         Segment::Key(key) => value.get_mut(key),

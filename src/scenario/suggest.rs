@@ -17,9 +17,11 @@ pub(super) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) 
         .filter_map(|name| {
             let candidate = plain(name);
             let distance = strsim::damerau_levenshtein(&wanted, &candidate);
+            // One slip is allowed, but not in a name so short that it could then be any other.
+            let slips = (length / 3).max(usize::from(length > 2));
             // Somebody who writes only the beginning means the whole.
             let is_start = length >= 3 && candidate.starts_with(&wanted);
-            (distance <= (length / 3).max(1) || is_start).then_some((distance, name))
+            (distance <= slips || is_start).then_some((distance, name))
         });
     near.min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }

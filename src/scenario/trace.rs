@@ -7,11 +7,13 @@ mod csv;
 mod field;
 mod openb;
 
+use std::collections::hash_map::Entry;
+use std::hash::BuildHasher;
 use std::path::Path;
 use std::sync::Arc;
 
 use ::csv::{ByteRecord, ReaderBuilder};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::model::{PortBinding, Request, Resources, Time};
 use crate::sim::{Trace, TraceRow};
@@ -133,8 +135,8 @@ struct Rows {
     requests: Vec<Request>,
     /// Requests by the bytes of the fields that determine them, which spares building most of them.
     by_fields: FxHashMap<Box<[u8]>, u32>,
-    /// Requests by themselves: different bytes may mean the same.
-    by_request: FxHashMap<Request, u32>,
+    /// Requests by their hashes, since different bytes may mean the same; those with equal hashes are numbered.
+    by_hash: FxHashMap<(u64, u32), u32>,
     key: Vec<u8>,
 }
 
@@ -158,12 +160,9 @@ impl Rows {
             None => {
                 let message = |message| FieldFault { column: None, message };
                 let request = build(columns.request(row)?).map_err(message)?;
-                let next =
-                    u32::try_from(self.requests.len()).map_err(|_| message("too many different rows".to_owned()))?;
-                let index = *self.by_request.entry(request).or_insert_with_key(|request| {
-                    self.requests.push(request.clone());
-                    next
-                });
+                let index = self
+                    .intern(request)
+                    .ok_or_else(|| message("too many different rows".to_owned()))?;
                 self.by_fields.insert(self.key.as_slice().into(), index);
                 index
             }
@@ -175,6 +174,24 @@ impl Rows {
             name,
         });
         Ok(())
+    }
+
+    /// The index of the request among the different ones; `None` if there are more of them than indices.
+    fn intern(&mut self, request: Request) -> Option<u32> {
+        let hash = FxBuildHasher.hash_one(&request);
+        for number in 0.. {
+            match self.by_hash.entry((hash, number)) {
+                Entry::Occupied(known) if self.requests[*known.get() as usize] == request => return Some(*known.get()),
+                Entry::Occupied(_) => {}
+                Entry::Vacant(place) => {
+                    let next = u32::try_from(self.requests.len()).ok()?;
+                    place.insert(next);
+                    self.requests.push(request);
+                    return Some(next);
+                }
+            }
+        }
+        None
     }
 }
 

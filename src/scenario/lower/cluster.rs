@@ -21,8 +21,8 @@ const INDEX: &str = "{index}";
 /// The label that limits the number of containers on a node.
 const SLOTS: &str = "containerslots";
 
-/// The nodes of all groups.
-pub(super) fn nodes(cluster: &ClusterTable, traces: &mut Traces<'_>, report: &mut Report<'_>) -> Vec<NodePlan> {
+/// The nodes of all groups, and whether they are all there: those of a faulty list are not.
+pub(super) fn nodes(cluster: &ClusterTable, traces: &mut Traces<'_>, report: &mut Report<'_>) -> (Vec<NodePlan>, bool) {
     let path = Path::root().key("cluster");
     let default = overcommit(cluster.overcommit, &path.key("overcommit"), report);
     let path = path.key("nodes");
@@ -30,6 +30,7 @@ pub(super) fn nodes(cluster: &ClusterTable, traces: &mut Traces<'_>, report: &mu
         report.impossible(&path, "there are no nodes", "add a group: [cluster.nodes.NAME]");
     }
     let mut nodes = Vec::new();
+    let mut are_complete = true;
     for (group, table) in &cluster.nodes {
         let path = path.key(group);
         if !is_plain_name(group) {
@@ -37,10 +38,12 @@ pub(super) fn nodes(cluster: &ClusterTable, traces: &mut Traces<'_>, report: &mu
             report.error_at_key(Code::Impossible, &path, message).help = Some(PLAIN_NAMES.to_owned());
         }
         let room = MOST_NODES.saturating_sub(nodes.len() as u64);
-        nodes.extend(group_nodes(group, table, default, room, &path, traces, report));
+        let of_group = group_nodes(group, table, default, room, &path, traces, report);
+        are_complete &= !of_group.is_empty();
+        nodes.extend(of_group);
     }
     check_unique(&nodes, &path, report);
-    nodes
+    (nodes, are_complete)
 }
 
 fn overcommit(fraction: f64, path: &Path, report: &mut Report<'_>) -> Overcommit {
@@ -163,31 +166,45 @@ fn counted(group: &str, table: &NodeTable, room: u64, path: &Path, report: &mut 
     let capacity = Resources::new(cpus.unwrap_or_default(), memory.unwrap_or_default());
     let default_name = format!("{group}-{INDEX}");
     let template = table.name.as_deref().unwrap_or(&default_name);
-    let name_path = path.key("name");
-    if count > 1 && !template.contains(INDEX) {
-        let help = format!("add the number of the node: {:?}", format!("{template}-{INDEX}"));
-        let message = format!("all {count} nodes would be named {template:?}");
-        report.error(Code::Duplicate, &name_path, message).help = Some(help);
-        return Vec::new();
-    }
-    let width = count.to_string().len();
-    let name = |index: u64| template.replace(INDEX, &format!("{index:0width$}"));
-    if table.name.is_some() && !is_plain_name(&name(1)) {
-        let message = format!("{:?} cannot be the name of a node", name(1));
-        let help = match template.contains('{') {
-            true => format!("only {INDEX} is replaced; {PLAIN_NAMES}"),
-            false => PLAIN_NAMES.to_owned(),
-        };
-        report.impossible(&name_path, message, &help);
-        return Vec::new();
-    }
+    // A faulty name is not held against what refers to the nodes.
+    let template = match check_template(template, count, &path.key("name"), report) {
+        true => template,
+        false => &default_name,
+    };
     let bare = (1..=count).map(|index| Bare {
-        name: name(index),
+        name: name_node(template, index, count),
         capacity,
         extra: Vec::new(),
         labels: Vec::new(),
     });
     bare.collect()
+}
+
+/// The name of one of so many nodes.
+fn name_node(template: &str, index: u64, count: u64) -> String {
+    let width = count.to_string().len();
+    template.replace(INDEX, &format!("{index:0width$}"))
+}
+
+/// Whether so many nodes can be named like this.
+fn check_template(template: &str, count: u64, path: &Path, report: &mut Report<'_>) -> bool {
+    if count > 1 && !template.contains(INDEX) {
+        let help = format!("add the number of the node: {:?}", format!("{template}-{INDEX}"));
+        let message = format!("all {count} nodes would be named {template:?}");
+        report.error(Code::Duplicate, path, message).help = Some(help);
+        return false;
+    }
+    let example = name_node(template, 1, count);
+    let is_sound = is_plain_name(&example);
+    // A name that is made from the group's is complained about with that.
+    if !is_sound && report.is_given(path) {
+        let help = match template.contains('{') {
+            true => format!("only {INDEX} is replaced; {PLAIN_NAMES}"),
+            false => PLAIN_NAMES.to_owned(),
+        };
+        report.impossible(path, format!("{example:?} cannot be the name of a node"), &help);
+    }
+    is_sound
 }
 
 /// The nodes of a list in a file.

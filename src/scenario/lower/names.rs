@@ -1,6 +1,6 @@
 //! Names that refer to something elsewhere in the scenario, and amounts that have to fit somewhere.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::{Resources, Time};
 use crate::scenario::diagnostic::Code;
@@ -18,16 +18,18 @@ use super::{Report, request};
 const INDEX: &str = "{index}";
 
 /// Complains about names that refer to nothing and doubts what cannot have an effect.
-pub(super) fn check(file: &ScenarioFile, plan: &Plan, report: &mut Report<'_>) {
+pub(super) fn check(file: &ScenarioFile, plan: &Plan, nodes_are_complete: bool, report: &mut Report<'_>) {
     let workload = Path::root().key("workload");
     let offered = offer(plan);
     let node_labels = node_labels(plan);
     for ((name, class), class_plan) in file.workload.iter().zip(&plan.classes) {
         let path = workload.key(name);
         references(name, class, &plan.classes, &path, report);
-        constraints(class, &node_labels, &path, report);
-        capacity(class_plan, offered, &path, report);
-        further_resources(class, plan, &path, report);
+        if nodes_are_complete {
+            constraints(class, &node_labels, &path, report);
+            capacity(class_plan, offered, &path, report);
+            further_resources(class, class_plan, plan, &path, report);
+        }
         if let (Source::Synthetic { start, .. }, Some(end)) = (&class_plan.source, last_instant(plan))
             && *start >= end
         {
@@ -162,7 +164,8 @@ fn resolve(text: &str, own: &str, classes: &HashMap<&str, &ClassPlan>) -> Result
 /// How many containers a class can ever ask for, if that is limited.
 fn most_containers(class: &ClassPlan) -> Option<u64> {
     let arrivals = match &class.source {
-        Source::Trace(trace) => Some(trace.rows.len() as u64),
+        // A trace without rows is at fault itself.
+        Source::Trace(trace) => Some(trace.rows.len() as u64).filter(|rows| *rows > 0),
         Source::Synthetic { arrivals, limit, .. } => match (arrivals, *limit) {
             (Arrivals::AtStart { count }, Some(limit)) => Some(limit.min(*count)),
             (Arrivals::AtStart { count }, None) => Some(*count),
@@ -217,7 +220,7 @@ fn offer(plan: &Plan) -> Resources {
 /// Doubts requests for more CPU or memory than any node can ever offer.
 fn capacity(class: &ClassPlan, offered: Resources, path: &Path, report: &mut Report<'_>) {
     if offered == Resources::ZERO {
-        // There are no nodes, or they are at fault themselves.
+        // The nodes are at fault themselves.
         return;
     }
     match &class.source {
@@ -260,29 +263,31 @@ fn capacity(class: &ClassPlan, offered: Resources, path: &Path, report: &mut Rep
 }
 
 /// Doubts further resources that nobody has or nobody looks at.
-fn further_resources(class: &ClassTable, plan: &Plan, path: &Path, report: &mut Report<'_>) {
+fn further_resources(class: &ClassTable, class_plan: &ClassPlan, plan: &Plan, path: &Path, report: &mut Report<'_>) {
+    let mut wanted: BTreeMap<&str, (u64, Path)> = BTreeMap::new();
+    if let Source::Trace(trace) = &class_plan.source {
+        for (name, amount) in trace.requests.iter().flat_map(|request| &request.extra) {
+            let (most, _) = wanted.entry(name).or_insert_with(|| (0, path.key("trace").key("file")));
+            *most = (*most).max(*amount);
+        }
+    }
     for (name, amount) in &class.resources {
-        let path = path.key("resources").key(name);
-        let offers = plan
-            .nodes
-            .iter()
-            .flat_map(|node| &node.extra)
-            .filter(|(offered, _)| offered == name);
-        let most = offers.map(|(_, amount)| *amount).max();
+        wanted.insert(name, (*amount, path.key("resources").key(name)));
+    }
+    for (name, (amount, path)) in wanted {
+        let offers = plan.nodes.iter().flat_map(|node| &node.extra);
+        let most = offers
+            .filter(|(offered, _)| offered == name)
+            .map(|(_, amount)| *amount)
+            .max();
         if !plan.run.filters.contains(&Filter::Resources) {
-            let warning = report.warning(
-                Code::NoEffect,
-                &path,
-                format!("no filter looks at the resource `{name}`"),
-            );
-            warning.help = Some("add \"resources\" to the `filters` of [run]".to_owned());
-        } else if most.is_none_or(|most| most < *amount) {
+            let message = format!("no filter looks at the resource `{name}`");
+            let help = "add \"resources\" to the `filters` of [run]".to_owned();
+            report.warning(Code::NoEffect, &path, message).help = Some(help);
+        } else if most.is_none_or(|most| most < amount) {
             let offered = most.unwrap_or(0);
-            report.warning(
-                Code::NeverFits,
-                &path,
-                format!("no node offers more than {offered} of the resource `{name}`"),
-            );
+            let message = format!("{amount} of the resource `{name}` fit on no node: none offers more than {offered}");
+            report.warning(Code::NeverFits, &path, message);
         }
     }
 }

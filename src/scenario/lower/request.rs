@@ -1,11 +1,12 @@
 //! What the containers of a class ask for.
 
-use crate::model::{Labels, Request, ReschedulePolicy};
+use crate::model::{Labels, Request};
 use crate::scenario::diagnostic::Code;
-use crate::scenario::expression::{self, KINDS, translate};
+use crate::scenario::expression::{self, KINDS};
 use crate::scenario::format::{ClassTable, Reschedule};
 use crate::scenario::path::Path;
 use crate::scenario::trace::RowRequest;
+use crate::scenario::translate::{reschedule_policy, translate};
 
 use super::Report;
 
@@ -94,15 +95,7 @@ impl Template {
             env.extend(list.iter().map(|expression| format!("{word}:{expression}")));
         }
         let expressions = translate(&mut env, &mut labels);
-        request.reschedule = match expressions.reschedule.as_slice() {
-            [] => ReschedulePolicy::Off,
-            [policy] => match policy.as_str() {
-                "off" => ReschedulePolicy::Off,
-                "on-node-failure" => ReschedulePolicy::OnNodeFailure,
-                other => return Err(format!("invalid reschedule policy: {other}")),
-            },
-            _ => return Err("too many reschedule policies".to_owned()),
-        };
+        request.reschedule = reschedule_policy(&expressions.reschedule).map_err(|error| error.to_string())?;
         request.labels = labels;
         request.constraints = expressions.constraints;
         request.affinities = expressions.affinities;

@@ -85,7 +85,7 @@ impl Column {
         match text.parse::<f64>() {
             Ok(number) if number < 0.0 => Err(self.fault(&format!("is negative: {text}"))),
             Ok(number) if number.is_finite() => {
-                Decimal::parse(number.to_string().as_bytes()).ok_or_else(|| self.fault("has too many digits"))
+                Decimal::parse(number.to_string().as_bytes()).ok_or_else(|| self.fault("is too large"))
             }
             _ => Err(self.fault(&format!("is {text:?}, not a number"))),
         }
