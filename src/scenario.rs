@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 
 use crate::sim::Plan;
 
-pub use diagnostic::{Code, Diagnostic, Diagnostics, Place, Severity, Source};
+pub use diagnostic::{Code, Diagnostic, Diagnostics, Place, Severity, SourceText};
 pub use overrides::Override;
 pub use schema::schema;
 

@@ -137,7 +137,7 @@ pub enum Severity {
 
 /// A text that a complaint can point into: a scenario, an override, a line of a trace.
 #[derive(Debug)]
-pub struct Source {
+pub struct SourceText {
     /// What people call it, usually a path.
     pub name: String,
     /// The text.
@@ -152,7 +152,7 @@ pub struct Source {
 #[derive(Clone, Debug)]
 pub struct Place {
     /// The text.
-    pub source: Arc<Source>,
+    pub source: Arc<SourceText>,
     /// The bytes of it that are meant; `None` for the whole.
     pub span: Option<Range<usize>>,
 }
@@ -197,7 +197,7 @@ impl Diagnostic {
         self
     }
 
-    pub(super) fn with_place(mut self, source: &Arc<Source>, span: Option<Range<usize>>) -> Diagnostic {
+    pub(super) fn with_place(mut self, source: &Arc<SourceText>, span: Option<Range<usize>>) -> Diagnostic {
         self.place = Some(Place {
             source: Arc::clone(source),
             span,
@@ -251,7 +251,7 @@ impl Diagnostic {
 
 /// The lines that are meant, or the name of the source alone.
 fn locate(place: &Place) -> Element<'_> {
-    let Source {
+    let SourceText {
         name, text, first_line, ..
     } = place.source.as_ref();
     let Some(span) = &place.span else {

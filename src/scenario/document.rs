@@ -8,7 +8,7 @@ use serde_json::{Map, Number, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::{Code, Diagnostic, Source};
+use super::diagnostic::{Code, Diagnostic, SourceText};
 use super::path::{Path, Segment};
 
 /// The tree.
@@ -17,7 +17,7 @@ pub(super) struct Document {
     pub value: Value,
     origins: Origin,
     /// The file first, then the overrides.
-    pub sources: Vec<Arc<Source>>,
+    pub sources: Vec<Arc<SourceText>>,
 }
 
 /// Where a value came from, and the values in it.
@@ -52,7 +52,7 @@ impl Document {
     ///
     /// If the text is not TOML: every fault that the parser finds.
     pub fn parse(name: &str, text: &str) -> Result<(Document, Vec<Diagnostic>), Vec<Diagnostic>> {
-        let source = Arc::new(Source {
+        let source = Arc::new(SourceText {
             name: name.to_owned(),
             text: text.to_owned(),
             first_line: 1,
@@ -84,7 +84,7 @@ impl Document {
     }
 
     /// Where the path, or the nearest part of it that exists, came from.
-    pub fn place(&self, path: &Path, spot: Spot) -> (&Arc<Source>, Option<Range<usize>>) {
+    pub fn place(&self, path: &Path, spot: Spot) -> (&Arc<SourceText>, Option<Range<usize>>) {
         let mut origin = &self.origins;
         let mut spot = spot;
         for segment in path.segments() {
@@ -138,7 +138,7 @@ impl Origin {
 
 /// Turns TOML's tree into ours.
 pub(super) struct Reader<'a> {
-    pub source: &'a Arc<Source>,
+    pub source: &'a Arc<SourceText>,
     pub index: usize,
     pub faults: &'a mut Vec<Diagnostic>,
 }
@@ -224,7 +224,7 @@ fn shift(span: Range<usize>, offset: usize) -> Range<usize> {
     span.start + offset..span.end + offset
 }
 
-fn syntax_fault(error: &toml::de::Error, source: &Arc<Source>) -> Diagnostic {
+fn syntax_fault(error: &toml::de::Error, source: &Arc<SourceText>) -> Diagnostic {
     let mut fault = Diagnostic::error(Code::Syntax, error.message());
     let span = error.span();
     if let Some(span) = &span {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use toml::de::DeValue;
 
 use super::check;
-use super::diagnostic::{Code, Diagnostic, Source};
+use super::diagnostic::{Code, Diagnostic, SourceText};
 use super::document::{Children, Document, Origin, Reader};
 use super::path::{Path, Segment};
 use super::suggest::{enumerate, nearest, ticked};
@@ -60,7 +60,7 @@ const PREFIX: &str = "--set ";
 /// Puts the value into the document, over what is there.
 pub(super) fn apply(document: &mut Document, given: &Override) -> Result<(), Diagnostic> {
     let index = document.sources.len();
-    let source = Arc::new(Source {
+    let source = Arc::new(SourceText {
         name: "command line".to_owned(),
         text: format!("{PREFIX}{given}"),
         first_line: 1,
@@ -119,7 +119,7 @@ pub(super) fn take_as_string(document: &mut Document, given: &[Override], path: 
     }
 }
 
-fn read_value(given: &Override, source: &Arc<Source>, index: usize) -> Result<(Value, Origin), Diagnostic> {
+fn read_value(given: &Override, source: &Arc<SourceText>, index: usize) -> Result<(Value, Origin), Diagnostic> {
     let offset = PREFIX.len() + given.key.len() + 1;
     let span = offset..offset + given.value.len();
     let literal = || {
@@ -157,7 +157,7 @@ fn read_value(given: &Override, source: &Arc<Source>, index: usize) -> Result<(V
 /// Goes down the segments, makes tables that the format foresees, and sets the last.
 fn insert(
     document: &mut Document,
-    source: &Arc<Source>,
+    source: &Arc<SourceText>,
     segments: &[(String, Range<usize>)],
     new_value: Value,
     mut new_origin: Origin,
@@ -231,7 +231,7 @@ fn insert(
             }
             _ => {
                 let message = format!("`{here}` is neither a table nor a list");
-                return Err(fault(message, span).with_help(format!("replace it as a whole: {PREFIX}'{here}={{ … }}'")));
+                return Err(fault(message, span).with_help(format!("it is one value: {PREFIX}{here}=VALUE")));
             }
         }
     }

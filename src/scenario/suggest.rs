@@ -38,6 +38,12 @@ pub(super) fn enumerate<S: AsRef<str>>(names: &[S]) -> String {
     }
 }
 
+/// What there is, as the end of a complaint about what there is not.
+pub(super) fn there_are<S: AsRef<str>>(names: &[S]) -> String {
+    let verb = if names.len() == 1 { "there is only" } else { "there are" };
+    format!("{verb} {}", enumerate(names))
+}
+
 /// The name in the quotes of code.
 pub(super) fn ticked(name: &str) -> String {
     format!("`{name}`")

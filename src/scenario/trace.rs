@@ -18,7 +18,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use crate::model::{PortBinding, Request, Resources, Time};
 use crate::sim::{Trace, TraceRow};
 
-use super::diagnostic::{Code, Diagnostic, Source};
+use super::diagnostic::{Code, Diagnostic, SourceText};
 use super::file;
 
 pub(super) use openb::read_nodes;
@@ -259,8 +259,8 @@ impl<'a> Table<'a> {
         self.complaints.push(complaint.with_place(&self.whole(0), None));
     }
 
-    fn whole(&self, line: usize) -> Arc<Source> {
-        Arc::new(Source {
+    fn whole(&self, line: usize) -> Arc<SourceText> {
+        Arc::new(SourceText {
             name: self.file.name.clone(),
             text: String::new(),
             first_line: line,
@@ -301,7 +301,7 @@ impl<'a> Table<'a> {
     }
 
     /// The line on which a row starts, and the place of a field in it.
-    fn excerpt(&self, row: &ByteRecord, column: Option<usize>) -> (Arc<Source>, std::ops::Range<usize>) {
+    fn excerpt(&self, row: &ByteRecord, column: Option<usize>) -> (Arc<SourceText>, std::ops::Range<usize>) {
         let (byte, line) = row.position().map_or((0, 1), |at| (at.byte(), at.line()));
         let rest = self
             .file
@@ -330,7 +330,7 @@ impl<'a> Table<'a> {
             fields.nth(column)
         });
         let span = span.unwrap_or(0..text.len());
-        let source = Source {
+        let source = SourceText {
             name: self.file.name.clone(),
             text,
             first_line: usize::try_from(line).unwrap_or(usize::MAX),

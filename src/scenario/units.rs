@@ -269,25 +269,26 @@ pub fn show_duration(span: Duration) -> String {
 ///
 /// If the text is anything else, negative, or more than a pebibyte.
 pub fn bytes(text: &str) -> Result<Bytes, Complaint> {
-    let too_much = || Complaint::new(format!("{text:?} is too much"), "amounts end at 1PiB");
+    match exact_bytes(text) {
+        Some(Some(bytes)) => Ok(Bytes::new(bytes)),
+        Some(None) => Err(Complaint::new(format!("{text:?} is too much"), "amounts end at 1PiB")),
+        None if is_negative(text) => Err(negative(text, "an amount of memory")),
+        None => Err(Complaint::new(
+            format!("{text:?} is not an amount of memory"),
+            bytes_help(text),
+        )),
+    }
+}
+
+/// `None` if it is no amount at all, `Some(None)` if it is too large.
+fn exact_bytes(text: &str) -> Option<Option<u64>> {
     let (number, unit) = split_number(text);
     let factor = match unit {
-        "" => Some(1),
-        _ => factor(&BYTE_UNITS, unit),
+        "" => 1,
+        _ => factor(&BYTE_UNITS, unit)?,
     };
-    if let (Some(number), Some(factor)) = (Decimal::parse(number.as_bytes()), factor) {
-        return match number.times(factor) {
-            Some(bytes) if bytes <= 1 << 50 => Ok(Bytes::new(bytes)),
-            _ => Err(too_much()),
-        };
-    }
-    if is_negative(text) {
-        return Err(negative(text, "an amount of memory"));
-    }
-    Err(Complaint::new(
-        format!("{text:?} is not an amount of memory"),
-        bytes_help(text),
-    ))
+    let bytes = Decimal::parse(number.as_bytes())?.times(factor);
+    Some(bytes.filter(|bytes| *bytes <= 1 << 50))
 }
 
 fn bytes_help(text: &str) -> String {
@@ -304,7 +305,7 @@ fn bytes_help(text: &str) -> String {
             _ => word.to_owned(),
         }
     });
-    if bytes(&rewritten).is_err() {
+    if !matches!(exact_bytes(&rewritten), Some(Some(_))) {
         return BYTES_FORMS.to_owned();
     }
     if text.to_lowercase().ends_with("ib") || rewritten == text.replace(' ', "") {
@@ -377,8 +378,9 @@ pub fn rate(text: &str) -> Result<Rate, Complaint> {
         .iter()
         .find(|(name, _)| *name == per)
         .map_or(per, |(_, unit)| *unit);
-    let nanos = duration_nanos(&format!("1{unit}"))
-        .or_else(|| duration_nanos(unit))
+    let is_bare = !unit.starts_with(|c: char| c.is_ascii_digit() || c == '.');
+    let one = if is_bare { "1" } else { "" };
+    let nanos = duration_nanos(&format!("{one}{unit}"))
         .flatten()
         .ok_or_else(complaint)?;
     let rate = count / (nanos as f64 / 1e9);
@@ -441,8 +443,8 @@ fn bandwidth_help(text: &str) -> Option<String> {
             let known = |name: &&str| name.len() > 1 && name.to_lowercase() == lower;
             BYTE_UNITS.iter().map(|(name, _)| *name).find(known)
         })?;
-    let rewritten = format!("{number}{name}/s");
-    bandwidth(&rewritten).is_ok().then(|| format!("write {rewritten:?}"))
+    Decimal::parse(number.as_bytes())?;
+    Some(format!("write {:?}", format!("{number}{name}/s")))
 }
 
 /// The number at the start of the text, and what follows it.

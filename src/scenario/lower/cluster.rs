@@ -289,7 +289,11 @@ pub(super) fn images(tables: &IndexMap<String, ImageTable>, report: &mut Report<
         let path = Path::root().key("images").key(name);
         let mut layers = Vec::new();
         match (&table.size, &table.layers) {
-            (None, None) => report.missing(&path, "size", "or its `layers`: size = \"140MiB\""),
+            (None, None) => report.missing(
+                &path,
+                "size",
+                "say how large it is: size = \"140MiB\", or give its `layers`",
+            ),
             (Some(_), Some(_)) => {
                 report.error(
                     Code::Conflict,

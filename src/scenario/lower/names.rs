@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::model::{Resources, Time};
+use crate::model::{Bytes, Resources, Time};
 use crate::scenario::diagnostic::Code;
 use crate::scenario::expression;
 use crate::scenario::format::{ClassTable, ScenarioFile};
@@ -234,7 +234,10 @@ fn capacity(class: &ClassPlan, offered: Resources, path: &Path, report: &mut Rep
                 report.warning(Code::NeverFits, &path.key("cpus"), message);
             }
             if wanted(memory) > offered.memory.get() {
-                let message = format!("no node offers more than {}, overcommitment included", offered.memory);
+                let message = format!(
+                    "no node offers more than {}, overcommitment included",
+                    roughly(offered.memory)
+                );
                 report.warning(Code::NeverFits, &path.key("memory"), message);
             }
         }
@@ -252,13 +255,29 @@ fn capacity(class: &ClassPlan, offered: Resources, path: &Path, report: &mut Rep
                 );
                 let help = format!(
                     "no node offers more than {} CPUs or more than {}, overcommitment included",
-                    offered.cpus, offered.memory
+                    offered.cpus,
+                    roughly(offered.memory)
                 );
                 report
                     .warning(Code::NeverFits, &path.key("trace").key("file"), message)
                     .help = Some(help);
             }
         }
+    }
+}
+
+/// An amount that overcommitment has made crooked, to a hundredth of its unit.
+fn roughly(memory: Bytes) -> String {
+    let bytes = memory.get();
+    let unit = [("TiB", 40), ("GiB", 30), ("MiB", 20)]
+        .into_iter()
+        .find(|(_, shift)| bytes >> shift > 0);
+    match unit {
+        Some((unit, shift)) if !bytes.is_multiple_of(1 << shift) => {
+            let hundredths = (u128::from(bytes) * 100) >> shift;
+            format!("{}.{:02}{unit}", hundredths / 100, hundredths % 100)
+        }
+        _ => memory.to_string(),
     }
 }
 

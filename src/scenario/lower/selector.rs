@@ -4,7 +4,7 @@ use regex::Regex;
 
 use crate::scenario::format::{ClusterTable, NodeSelector};
 use crate::scenario::path::Segment;
-use crate::scenario::suggest::{enumerate, nearest, ticked};
+use crate::scenario::suggest::{nearest, there_are, ticked};
 use crate::sim::NodePlan;
 
 /// More names than this are not searched for one that is nearly the same.
@@ -27,7 +27,7 @@ impl Vain {
             Some(near) => format!("did you mean `{near}`?"),
             None => {
                 let known: Vec<String> = known.iter().map(|name| ticked(name)).collect();
-                format!("there are {}", enumerate(&known))
+                there_are(&known)
             }
         };
         Vain {
