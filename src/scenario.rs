@@ -62,8 +62,8 @@ pub struct Scenario {
     /// Its text, without the overrides.
     pub text: String,
     /// What the plan was made of, in one number: the SHA-256, in hexadecimal, of the text, the overrides, whether faulty
-    /// rows were skipped, and the SHA-256s of the trace files. Where the traces were and what the scenario is called does
-    /// not matter.
+    /// rows were skipped, and the SHA-256s of the trace files. What the scenario is called
+    /// does not matter, nor does [`Options::traces`].
     pub hash: String,
     /// Doubts about it.
     pub warnings: Diagnostics,
