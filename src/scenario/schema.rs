@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::format::ScenarioFile;
 
-/// The JSON Schema (draft 2020-12) of the scenario format, for editors and for [`check`](super::check).
+/// The JSON Schema (draft 2020-12) of the scenario format, for editors and for the structural check.
 ///
 /// Its `format` names beyond the standard ones (`duration`, `bytes`, `cpus`, `rate`, `bandwidth` and so on) stand for
 /// the grammars in [`units`](super::units) and are annotations to other validators.
