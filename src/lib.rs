@@ -5,5 +5,6 @@
 pub mod cluster;
 pub mod eventlog;
 pub mod model;
+pub mod scenario;
 pub mod scheduler;
 pub mod sim;

@@ -5,3 +5,4 @@ mod differential;
 mod go_expressions;
 mod reference;
 mod regressions;
+mod scenario;
