@@ -5,6 +5,7 @@
 pub mod cluster;
 pub mod eventlog;
 pub mod model;
+pub mod report;
 pub mod scenario;
 pub mod scheduler;
 pub mod sim;
