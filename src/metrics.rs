@@ -2,8 +2,8 @@
 //!
 //! Owns the definition of every figure that is published: [`Metric`] describes each once, and what files, tables and
 //! documentation say of it follows from there. A [`Recorder`] watches one run and leaves a [`RunRecord`]; a
-//! [`Comparison`] takes the summaries of several strategies over the same seeds and says what can be said. Must not know
-//! where observations come from or how numbers are drawn; reads no clock and draws nothing at random.
+//! [`Comparison`] takes the summaries of several strategies over the same seeds and says what follows. Must not know
+//! where observations come from or how numbers are drawn; reads no clock, and no run depends on a draw made here.
 
 mod admission;
 mod balance;

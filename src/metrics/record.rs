@@ -28,8 +28,8 @@ pub struct RunRecord {
     pub refusals: BTreeMap<Reason, u64>,
     /// Counted containers by class, in the order of the plan.
     pub classes: Vec<ClassCounts>,
-    /// Wall-clock nanoseconds of decisions in the window, to three digits, if they were measured. Depends on the machine,
-    /// and is no part of the reproducible result.
+    /// Wall-clock nanoseconds of decisions in the window, to three digits, if they were measured. Depends on the
+    /// machine, and is no part of the reproducible result.
     pub latency_ns: Option<Histogram<u64>>,
 }
 

@@ -32,8 +32,8 @@ pub struct TypicalShapes {
 }
 
 impl TypicalShapes {
-    /// From shapes with weights, such as how often each occurs. Equal shapes are added up; weights that are not positive
-    /// are ignored. Among equally popular shapes the smaller one comes first.
+    /// From shapes with weights, such as how often each occurs. Equal shapes are added up; weights that are not
+    /// positive are ignored. Among equally popular shapes the smaller one comes first.
     pub fn from_counts(counts: impl IntoIterator<Item = (Resources, f64)>) -> TypicalShapes {
         let mut weights: BTreeMap<Resources, f64> = BTreeMap::new();
         for (shape, weight) in counts {
@@ -60,11 +60,11 @@ impl TypicalShapes {
         TypicalShapes { shapes }
     }
 
-    /// What a plan's classes ask for, each weighted by the number of containers to expect of it until the run ends: rate
-    /// times duration, limits and replicas respected; a trace is counted.
+    /// What a plan's classes ask for, each weighted by the number of containers to expect of it until the run ends:
+    /// rate times duration, limits and replicas respected; a trace is counted.
     ///
-    /// Fixed amounts and choices are taken as they are; of a continuous distribution, quantiles estimated from draws with
-    /// a constant seed. CPU and memory of a class are drawn independently, and combined so here.
+    /// Fixed amounts and choices are taken as they are; of a continuous distribution, quantiles estimated from draws
+    /// with a constant seed. CPU and memory of a class are drawn independently, and combined so here.
     pub fn from_plan(plan: &Plan) -> TypicalShapes {
         let end = match plan.run.end {
             End::At(end) | End::Drained { at_most: end } => end,
@@ -82,7 +82,8 @@ impl TypicalShapes {
         self.shapes.is_empty()
     }
 
-    /// The shape with the smallest dominant share of `capacity`, those that reserve nothing excepted: they fit anywhere.
+    /// The shape with the smallest dominant share of `capacity`; those that reserve nothing fit anywhere and are
+    /// passed over.
     pub(super) fn smallest(&self, capacity: Resources) -> Option<Resources> {
         let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
         let dominant = |shape: &Resources| {

@@ -82,7 +82,7 @@ impl Unit {
         format!("{} ± {}{suffix}", number(mean), number(half_width))
     }
 
-    /// Several values for one sentence: in the same scale, and with enough decimals that different values look different.
+    /// Several values for one sentence: in one scale, and with enough decimals that different values look different.
     pub fn format_all(self, values: &[f64]) -> Vec<String> {
         let largest = values.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
         let (factor, suffix) = self.scale(largest);

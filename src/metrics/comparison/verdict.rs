@@ -208,7 +208,8 @@ mod tests {
         check(
             Metric::ActiveNodesMean,
             &[("spread", &thirty(19.8, 1.0, 0)), ("binpack", &thirty(12.3, 1.0, 1))],
-            "binpack uses the fewest nodes: 12.3 against 19.8 (spread), paired t-test over 30 seeds, p < 0.001 after Holm.",
+            "binpack uses the fewest nodes: 12.3 against 19.8 (spread), paired t-test over 30 seeds, p < 0.001 \
+             after Holm.",
         );
     }
 
@@ -274,8 +275,8 @@ mod tests {
                 ("spread", &[Some(20.0), Some(21.0)]),
                 ("binpack", &[Some(12.0), Some(13.0)]),
             ],
-            "binpack uses the fewest nodes at the peak: 12.5 against 20.5 (spread), a difference that does not vary with \
-             the seed (2 seeds).",
+            "binpack uses the fewest nodes at the peak: 12.5 against 20.5 (spread), a difference that does not vary \
+             with the seed (2 seeds).",
         );
     }
 
@@ -309,8 +310,8 @@ mod tests {
                 ("binpack", &[Some(2.0); 2]),
                 ("random", &[Some(1.0); 2]),
             ],
-            "random recovers soonest at the median: 1 s against 2 s (binpack), a difference that does not vary with the \
-             seed (2 seeds).",
+            "random recovers soonest at the median: 1 s against 2 s (binpack), a difference that does not vary with \
+             the seed (2 seeds).",
         );
     }
 
@@ -334,8 +335,8 @@ mod tests {
         check(
             Metric::ActiveNodesMean,
             &[("spread", &spread), ("binpack", &[Some(20.0); 6])],
-            "binpack uses the fewest nodes: 20.0 against 24.3 (spread), paired t-test over 6 seeds, p = 0.005 after Holm, \
-             though Wilcoxon's signed-rank test does not confirm it (p = 0.062).",
+            "binpack uses the fewest nodes: 20.0 against 24.3 (spread), paired t-test over 6 seeds, p = 0.005 after \
+             Holm, though Wilcoxon's signed-rank test does not confirm it (p = 0.062).",
         );
     }
 

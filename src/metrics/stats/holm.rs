@@ -1,7 +1,7 @@
 //! Several tests at once.
 
-/// Adjusts p-values of a family of tests so that the chance of any false finding stays below the level: the k-th smallest
-/// of m is multiplied by m − k + 1, made monotonic, and cut at 1. The order of the input is kept.
+/// Adjusts p-values of a family of tests so that the chance of any false finding stays below the level: the k-th
+/// smallest of m is multiplied by m − k + 1, made monotonic, and cut at 1. The order of the input is kept.
 ///
 /// Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6, 1979.
 pub fn holm(p_values: &[f64]) -> Vec<f64> {

@@ -1,0 +1,162 @@
+//! Failures and what they cost.
+
+use std::time::Duration;
+
+use swarmlab::metrics::{Metric, Setup};
+use swarmlab::scheduler::Rejection;
+
+use super::history::{History, check, setup};
+
+#[test]
+fn two_failures_and_a_drain() {
+    let setup = setup(&[(8, 8), (8, 8), (8, 8)]);
+    let mut history = History::new(&setup);
+    history
+        .at(0)
+        .submit_to("a", 1, 1, 0)
+        .submit_to("b", 1, 1, 0)
+        .submit_to("c", 1, 1, 0);
+    history.at(0).submit_to("d", 1, 1, 1).submit_to("e", 1, 1, 1);
+    history.start("a").start("b").start("c").start("d");
+    // Node 0 fails; a and b come back after 3 and 7 seconds, c does not ask for it.
+    history.at(10).fail(0, &["a", "b"]).sample();
+    history.at(13).place("a", 1).start("a").recover(0).sample();
+    history.at(17).place("b", 2).start("b").sample();
+    // Node 1 fails; d finds a place at once, e and a none.
+    history.at(20).fail(1, &["a", "d", "e"]);
+    history
+        .at(20)
+        .place("d", 0)
+        .refuse("e")
+        .retry("e")
+        .refuse("a")
+        .queue("a");
+    history.at(25).refuse("e").give_up("e", Some(Rejection::NoResources));
+    // Node 2 is drained, and b moves.
+    history.at(30).drain(2, &["b"]).place("b", 0);
+    let record = history.end(40);
+    check(
+        &record,
+        &[
+            (Metric::NodeFailures, Some(2.0)),
+            (Metric::ContainersLost, Some(6.0)),
+            (Metric::ContainersMoved, Some(1.0)),
+            (Metric::ContainersRescheduled, Some(4.0)),
+            // c, e and the second time a.
+            (Metric::ContainersNotReplaced, Some(3.0)),
+            (Metric::RecoveryP50, Some(7.0)),
+            (Metric::RecoveryMax, Some(7.0)),
+            (Metric::FailuresNotRecovered, Some(1.0)),
+            // Rescheduling is neither admission nor rejection.
+            (Metric::Placed, Some(5.0)),
+            (Metric::Rejected, Some(0.0)),
+            (Metric::Retried, Some(0.0)),
+            (Metric::RefusedAttempts, Some(3.0)),
+            (Metric::WaitP99, Some(0.0)),
+        ],
+    );
+    let seen: Vec<_> = record
+        .series
+        .iter()
+        .map(|row| (row.displaced, row.present, row.running))
+        .collect();
+    assert_eq!(seen[..3], [(2, 2, 1), (1, 3, 2), (0, 4, 3)]);
+    assert_eq!(seen[3], (1, 2, 0), "a still waits, d and b have not started again");
+}
+
+#[test]
+fn recoveries_have_a_median_and_a_maximum() {
+    let setup = setup(&[(8, 8), (8, 8)]);
+    let mut history = History::new(&setup);
+    history.at(0).submit_to("a", 1, 1, 0);
+    for (second, from, seconds) in [(10, 0, 1), (20, 1, 5), (30, 0, 2)] {
+        history.at(second).fail(from, &["a"]);
+        history.at(second + seconds).place("a", 1 - from).recover(from);
+    }
+    check(
+        &history.end(40),
+        &[
+            (Metric::RecoveryP50, Some(2.0)),
+            (Metric::RecoveryMax, Some(5.0)),
+            (Metric::FailuresNotRecovered, Some(0.0)),
+            (Metric::ContainersNotReplaced, Some(0.0)),
+        ],
+    );
+}
+
+#[test]
+fn a_failure_with_nothing_to_place_again_is_no_recovery() {
+    let setup = setup(&[(8, 8), (8, 8)]);
+    let mut history = History::new(&setup);
+    history.at(0).submit_to("a", 1, 1, 0);
+    history.at(1).fail(0, &[]).leave(1, &[]);
+    check(
+        &history.end(2),
+        &[
+            (Metric::NodeFailures, Some(2.0)),
+            (Metric::ContainersLost, Some(1.0)),
+            (Metric::ContainersNotReplaced, Some(1.0)),
+            (Metric::RecoveryP50, None),
+            (Metric::FailuresNotRecovered, None),
+        ],
+    );
+}
+
+#[test]
+fn failures_in_the_warm_up_do_not_count() {
+    let setup = Setup {
+        warm_up: Duration::from_secs(10),
+        ..setup(&[(8, 8), (8, 8)])
+    };
+    let mut history = History::new(&setup);
+    history.at(0).submit_to("a", 1, 1, 0).submit_to("b", 1, 1, 0);
+    history.at(9).fail(0, &["a"]);
+    history.at(12).place("a", 1);
+    let record = history.end(20);
+    check(
+        &record,
+        &[
+            (Metric::NodeFailures, None),
+            (Metric::ContainersLost, None),
+            (Metric::ContainersRescheduled, None),
+            (Metric::RecoveryP50, None),
+        ],
+    );
+}
+
+#[test]
+fn a_drained_cluster_without_losses_says_so() {
+    let setup = setup(&[(8, 8)]);
+    let mut history = History::new(&setup);
+    history.at(1).drain(0, &[]);
+    check(
+        &history.end(2),
+        &[
+            (Metric::NodeFailures, Some(0.0)),
+            (Metric::ContainersLost, Some(0.0)),
+            (Metric::ContainersMoved, Some(0.0)),
+            (Metric::FailuresNotRecovered, None),
+        ],
+    );
+}
+
+#[test]
+fn what_runs_is_followed_through_restarts_and_losses() {
+    let setup = setup(&[(8, 8), (8, 8)]);
+    let mut history = History::new(&setup);
+    history
+        .at(0)
+        .submit_to("a", 1, 1, 0)
+        .submit_to("b", 1, 1, 0)
+        .submit_to("c", 1, 1, 1)
+        .sample();
+    history.at(1).start("a").start("b").start("c").sample();
+    history.at(2).stop("a", true).stop("b", false).sample();
+    history.at(3).start("a").sample();
+    // The exited b is lost as well, and did not run.
+    history.at(4).fail(0, &["a"]).sample();
+    history.at(5).exit("c");
+    let record = history.end(6);
+    let seen: Vec<_> = record.series.iter().map(|row| (row.present, row.running)).collect();
+    assert_eq!(seen, [(3, 0), (3, 3), (3, 1), (3, 2), (1, 1), (0, 0)]);
+}
