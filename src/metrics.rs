@@ -17,6 +17,7 @@ mod occupancy;
 mod record;
 mod recorder;
 mod resource;
+mod running;
 mod series;
 mod setup;
 mod shapes;

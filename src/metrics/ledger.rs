@@ -12,6 +12,7 @@ pub(super) struct Ledger {
     /// By node index.
     nodes: Vec<Entry>,
     sums: Sums,
+    state: State,
     /// As of which revision and layout of the cluster; `None` before the first look.
     seen: Option<(u64, u64)>,
 }
@@ -25,15 +26,26 @@ struct Entry {
 }
 
 /// Sums over the available nodes, in nano CPUs and bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Sums {
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
     /// Real capacity.
-    pub capacity: PerResource<u128>,
+    capacity: PerResource<u128>,
     /// Reserved.
-    pub reserved: PerResource<u128>,
+    reserved: PerResource<u128>,
     /// Σ max(0, reserved − real).
-    pub excess: PerResource<u128>,
+    excess: PerResource<u128>,
     /// How many there are.
+    nodes: u32,
+}
+
+/// What the sums say, worked out once per change.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct State {
+    /// Reserved in percent of real capacity; `None` while no node is available.
+    pub reserved_pct: PerResource<Option<f64>>,
+    /// Σ max(0, reserved − real) in percent of real capacity; `None` while no node is available.
+    pub overcommitted_pct: PerResource<Option<f64>>,
+    /// Nodes that may take containers.
     pub available_nodes: u32,
     /// Nodes with at least one container, available or not.
     pub active_nodes: u32,
@@ -52,6 +64,7 @@ impl Ledger {
         Ledger {
             nodes: Vec::new(),
             sums: Sums::default(),
+            state: State::default(),
             seen: None,
         }
     }
@@ -69,14 +82,19 @@ impl Ledger {
             None => self.rebuild(cluster),
         }
         let totals = cluster.totals();
-        self.sums.active_nodes = totals.active_nodes;
-        self.sums.containers = totals.containers;
+        self.state = State {
+            reserved_pct: self.sums.reserved.zip(self.sums.capacity, percent),
+            overcommitted_pct: self.sums.excess.zip(self.sums.capacity, percent),
+            available_nodes: self.sums.nodes,
+            active_nodes: totals.active_nodes,
+            containers: totals.containers,
+        };
         self.seen = Some(now);
     }
 
     /// The state at the last look.
-    pub(super) fn sums(&self) -> &Sums {
-        &self.sums
+    pub(super) fn state(&self) -> &State {
+        &self.state
     }
 
     fn rebuild(&mut self, cluster: &Cluster) {
@@ -107,16 +125,6 @@ impl Ledger {
 }
 
 impl Sums {
-    /// Reserved in percent of real capacity; `None` while no node is available.
-    pub(super) fn reserved_pct(&self) -> PerResource<Option<f64>> {
-        self.reserved.zip(self.capacity, percent)
-    }
-
-    /// Σ max(0, reserved − real) in percent of real capacity; `None` while no node is available.
-    pub(super) fn overcommitted_pct(&self) -> PerResource<Option<f64>> {
-        self.excess.zip(self.capacity, percent)
-    }
-
     fn replace(&mut self, old: &Entry, new: &Entry) {
         // Adding before subtracting keeps unsigned sums from passing below zero.
         let swap = |sum: u128, (old, new): (u64, u64)| sum + u128::from(new) - u128::from(old);
@@ -125,7 +133,7 @@ impl Sums {
         self.capacity = self.capacity.zip(both(old.capacity, new.capacity), swap);
         self.reserved = self.reserved.zip(both(old.reserved, new.reserved), swap);
         self.excess = self.excess.zip(both(excess(old), excess(new)), swap);
-        self.available_nodes += u32::from(new.available);
-        self.available_nodes -= u32::from(old.available);
+        self.nodes += u32::from(new.available);
+        self.nodes -= u32::from(old.available);
     }
 }

@@ -1,7 +1,5 @@
 //! How many containers nodes have.
 
-use std::collections::BTreeMap;
-
 use crate::cluster::Cluster;
 use crate::model::Time;
 
@@ -18,13 +16,13 @@ pub struct Occupancy {
 
 impl Occupancy {
     pub(super) fn of(time: Time, cluster: &Cluster) -> Occupancy {
-        let mut nodes: BTreeMap<u64, u64> = BTreeMap::new();
-        for (_, node) in cluster.nodes().filter(|(_, node)| is_available(node)) {
-            *nodes.entry(node.containers().len() as u64).or_default() += 1;
-        }
+        let available = cluster.nodes().filter(|(_, node)| is_available(node));
+        let mut containers: Vec<u64> = available.map(|(_, node)| node.containers().len() as u64).collect();
+        containers.sort_unstable();
+        let groups = containers.chunk_by(|a, b| a == b);
         Occupancy {
             time,
-            nodes: nodes.into_iter().collect(),
+            nodes: groups.map(|group| (group[0], group.len() as u64)).collect(),
         }
     }
 }

@@ -4,13 +4,14 @@ use hdrhistogram::Histogram;
 
 use crate::cluster::Cluster;
 use crate::model::Time;
-use crate::sim::{Observation, Observer, Verdict};
+use crate::sim::{NodeEvent, Observation, Observer, Verdict};
 
 use super::admission::Admission;
 use super::disruption::Disruption;
 use super::gauge::Gauge;
-use super::ledger::{Ledger, Sums};
+use super::ledger::{Ledger, State};
 use super::load::LoadRecorder;
+use super::running::Running;
 use super::snapshot::Photographer;
 use super::startup::Startup;
 use super::{Metric, Occupancy, PerResource, Reason, RunRecord, SeriesRow, Setup, Summary};
@@ -32,6 +33,7 @@ pub struct Recorder<'a> {
     gauges: Gauges,
     admission: Admission,
     startup: Startup,
+    running: Running,
     disruption: Disruption,
     photographer: Photographer,
     series: Vec<SeriesRow>,
@@ -60,6 +62,7 @@ impl<'a> Recorder<'a> {
             gauges: Gauges::default(),
             admission: Admission::new(setup),
             startup: Startup::new(setup),
+            running: Running::default(),
             disruption: Disruption::new(setup),
             photographer: Photographer::new(setup),
             series: Vec::new(),
@@ -73,8 +76,7 @@ impl<'a> Recorder<'a> {
     /// The record of what was observed; the run ends with the last observation.
     pub fn finish(mut self) -> RunRecord {
         if self.clock >= self.from {
-            let sums = *self.ledger.sums();
-            self.gauges.each(&sums, |gauge, value| gauge.settle(value));
+            self.gauges.each(self.ledger.state(), Gauge::settle);
         }
         RunRecord {
             summary: self.summary(),
@@ -92,11 +94,11 @@ impl<'a> Recorder<'a> {
     /// The state as of the last observation lasted until now.
     fn advance(&mut self, time: Time) {
         assert!(time >= self.clock, "observations come in the order of time");
-        let span = time.since(self.clock.max(self.from));
+        let nanos = time.0.saturating_sub(self.clock.max(self.from).0);
         self.clock = time;
-        if !span.is_zero() {
-            let sums = *self.ledger.sums();
-            self.gauges.each(&sums, |gauge, value| gauge.hold(value, span));
+        if nanos > 0 {
+            self.gauges
+                .each(self.ledger.state(), |gauge, value| gauge.hold(value, nanos as f64));
         }
     }
 
@@ -138,7 +140,7 @@ impl<'a> Recorder<'a> {
     }
 
     fn sample(&mut self, cluster: &Cluster) {
-        let sums = self.ledger.sums();
+        let state = self.ledger.state();
         let snapshot = self.photographer.snapshot(cluster);
         let flow = self.admission.all;
         let row = SeriesRow {
@@ -148,12 +150,12 @@ impl<'a> Recorder<'a> {
             rejected: flow.rejected,
             waiting: flow.waiting(),
             displaced: self.disruption.waiting() as u64,
-            present: sums.containers,
-            running: self.startup.running() as u64,
-            active_nodes: sums.active_nodes,
-            available_nodes: sums.available_nodes,
-            reserved_pct: sums.reserved_pct(),
-            overcommitted_pct: sums.overcommitted_pct(),
+            present: state.containers,
+            running: self.running.total(),
+            active_nodes: state.active_nodes,
+            available_nodes: state.available_nodes,
+            reserved_pct: state.reserved_pct,
+            overcommitted_pct: state.overcommitted_pct,
             balance: snapshot.balance,
             stranded_pct: snapshot.stranded_pct,
             fragmented_pct: snapshot.fragmented_pct,
@@ -281,33 +283,49 @@ impl Observer for Recorder<'_> {
             }
             Observation::Started {
                 subject,
+                node,
                 container,
                 delay,
+            } => {
+                self.running.started(subject, *node);
+                self.startup.started(time, *container, *delay);
+            }
+            Observation::Exited {
+                subject,
+                node,
+                restarts,
                 ..
-            } => self.startup.started(time, subject.name, *container, *delay),
-            Observation::Exited { subject, restarts, .. } => self.startup.exited(time, subject.name, *restarts),
+            } => {
+                self.running.exited(subject, *node);
+                self.startup.exited(time, *restarts);
+            }
             Observation::Lost {
                 subject,
                 node,
                 reschedules,
             } => {
-                self.startup.stopped(subject.name);
+                self.running.lost(subject, *node);
                 self.disruption.lost(time, subject.name, *node, *reschedules);
             }
             Observation::Pulling { bytes, .. } => self.startup.pulling(time, *bytes),
-            Observation::Node { node, change } => self.disruption.node(time, *node, *change),
+            Observation::Node { node, change } => {
+                if let NodeEvent::Failed | NodeEvent::Left = change {
+                    self.running.node_lost(*node);
+                }
+                self.disruption.node(time, *node, *change);
+            }
             Observation::Sample => self.sample(cluster),
         }
     }
 }
 
 impl Gauges {
-    fn each(&mut self, sums: &Sums, update: impl Fn(&mut Gauge, Option<f64>)) {
-        let (reserved, overcommitted) = (sums.reserved_pct(), sums.overcommitted_pct());
+    fn each(&mut self, state: &State, update: impl Fn(&mut Gauge, Option<f64>)) {
+        let (reserved, overcommitted) = (state.reserved_pct, state.overcommitted_pct);
         update(&mut self.reserved.cpu, reserved.cpu);
         update(&mut self.reserved.memory, reserved.memory);
         update(&mut self.overcommitted.cpu, overcommitted.cpu);
         update(&mut self.overcommitted.memory, overcommitted.memory);
-        update(&mut self.active_nodes, Some(f64::from(sums.active_nodes)));
+        update(&mut self.active_nodes, Some(f64::from(state.active_nodes)));
     }
 }

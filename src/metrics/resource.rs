@@ -57,5 +57,7 @@ impl From<Used> for PerResource<u64> {
 
 /// `part` in percent of `whole`; `None` of nothing.
 pub(super) fn percent(part: u128, whole: u128) -> Option<f64> {
-    (whole > 0).then(|| 100.0 * (part as f64 / whole as f64))
+    // Sums that need more than 64 bits are rare, and converting them is slow.
+    let float = |sum: u128| u64::try_from(sum).map_or_else(|_| sum as f64, |sum| sum as f64);
+    (whole > 0).then(|| 100.0 * (float(part) / float(whole)))
 }

@@ -1,9 +1,6 @@
-//! What runs, how soon it did, and the images it waited for.
+//! How soon containers ran, and the images they waited for.
 
-use std::hash::BuildHasher;
 use std::time::Duration;
-
-use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use crate::model::{ContainerIdx, Time};
 
@@ -17,9 +14,6 @@ pub(super) struct Startup {
     start_latency: Duration,
     /// By container index: placed and not started yet.
     slots: Vec<Slot>,
-    /// Hashes of the names of the containers that run. Two names of a million share a hash once in tens of millions of
-    /// runs, and then one container is missing from a curve.
-    running: FxHashSet<u64>,
     /// From submission to start.
     pub spans: Spans,
     pub starts: u64,
@@ -48,7 +42,6 @@ impl Startup {
             from: Time::from(setup.warm_up),
             start_latency: setup.start_latency,
             slots: Vec::new(),
-            running: FxHashSet::default(),
             spans: Spans::default(),
             starts: 0,
             pulls: Spans::default(),
@@ -56,11 +49,6 @@ impl Startup {
             restarts: 0,
             pulled_bytes: (0, 0),
         }
-    }
-
-    /// Containers that run.
-    pub(super) fn running(&self) -> usize {
-        self.running.len()
     }
 
     /// Placed; `submitted` if it is counted and was never placed before.
@@ -71,8 +59,7 @@ impl Startup {
         self.slots[container.index()] = submitted.map_or(Slot::Other, Slot::First);
     }
 
-    pub(super) fn started(&mut self, time: Time, name: &str, container: ContainerIdx, delay: Duration) {
-        self.running.insert(FxBuildHasher.hash_one(name));
+    pub(super) fn started(&mut self, time: Time, container: ContainerIdx, delay: Duration) {
         let slot = self.slots.get_mut(container.index()).map(std::mem::take);
         match slot.unwrap_or_default() {
             // A restart: the image is there.
@@ -89,17 +76,11 @@ impl Startup {
         }
     }
 
-    pub(super) fn exited(&mut self, time: Time, name: &str, restarts: bool) {
-        self.stopped(name);
+    pub(super) fn exited(&mut self, time: Time, restarts: bool) {
         if time >= self.from {
             self.exits += 1;
             self.restarts += u64::from(restarts);
         }
-    }
-
-    /// It runs no more, if it did.
-    pub(super) fn stopped(&mut self, name: &str) {
-        self.running.remove(&FxBuildHasher.hash_one(name));
     }
 
     pub(super) fn pulling(&mut self, time: Time, bytes: u64) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use swarmlab::metrics::{Metric, Setup};
+use swarmlab::model::{Request, ReschedulePolicy};
 use swarmlab::scheduler::Rejection;
 
 use super::history::{History, check, setup};
@@ -142,21 +143,54 @@ fn a_drained_cluster_without_losses_says_so() {
 
 #[test]
 fn what_runs_is_followed_through_restarts_and_losses() {
+    for reschedule in [ReschedulePolicy::Off, ReschedulePolicy::OnNodeFailure] {
+        let setup = setup(&[(8, 8), (8, 8)]);
+        let mut history = History::new(&setup);
+        for (name, node) in [("a", 0), ("b", 0), ("c", 1)] {
+            let request = Request {
+                reschedule,
+                ..Request::default()
+            };
+            history.at(0).submit_request(name, request, 0).place(name, node);
+        }
+        history.sample();
+        history.at(1).start("a").start("b").start("c").sample();
+        history.at(2).stop("a", true).stop("b", false).sample();
+        history.at(3).start("a").sample();
+        // The exited b is lost as well, and did not run.
+        history.at(4).fail(0, &[]).sample();
+        history.at(5).exit("c");
+        let record = history.end(6);
+        let seen: Vec<_> = record.series.iter().map(|row| (row.present, row.running)).collect();
+        assert_eq!(seen, [(3, 0), (3, 3), (3, 1), (3, 2), (1, 1), (0, 0)], "{reschedule:?}");
+    }
+}
+
+#[test]
+fn moving_stops_only_what_ran() {
     let setup = setup(&[(8, 8), (8, 8)]);
     let mut history = History::new(&setup);
+    for name in ["runs", "exited", "starts", "stays"] {
+        history.at(0).submit_to(name, 1, 1, 0);
+    }
     history
-        .at(0)
-        .submit_to("a", 1, 1, 0)
-        .submit_to("b", 1, 1, 0)
-        .submit_to("c", 1, 1, 1)
-        .sample();
-    history.at(1).start("a").start("b").start("c").sample();
-    history.at(2).stop("a", true).stop("b", false).sample();
-    history.at(3).start("a").sample();
-    // The exited b is lost as well, and did not run.
-    history.at(4).fail(0, &["a"]).sample();
-    history.at(5).exit("c");
-    let record = history.end(6);
+        .start("runs")
+        .start("exited")
+        .start("stays")
+        .stop("exited", false);
+    history.at(1).sample();
+    history.at(2).drain(0, &["runs", "exited", "starts"]).sample();
+    // The drained node fails, and takes along what stayed.
+    history.at(3).fail(0, &[]);
+    let record = history.end(4);
     let seen: Vec<_> = record.series.iter().map(|row| (row.present, row.running)).collect();
-    assert_eq!(seen, [(3, 0), (3, 3), (3, 1), (3, 2), (1, 1), (0, 0)]);
+    assert_eq!(seen, [(4, 2), (1, 1), (0, 0)]);
+    check(
+        &record,
+        &[
+            (Metric::ContainersMoved, Some(3.0)),
+            (Metric::ContainersLost, Some(1.0)),
+            (Metric::ContainersNotReplaced, Some(4.0)),
+        ],
+    );
 }

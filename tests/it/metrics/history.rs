@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use swarmlab::cluster::{Cluster, NewNode, NodeChange, Placement};
 use swarmlab::metrics::{Metric, Recorder, RunRecord, Setup, SetupNode, TypicalShapes};
-use swarmlab::model::{Bytes, ContainerIdx, Cpus, NodeIdx, Overcommit, Request, Resources, Time};
+use swarmlab::model::{Bytes, ContainerIdx, Cpus, NodeIdx, Overcommit, Request, ReschedulePolicy, Resources, Time};
 use swarmlab::scheduler::{Filter, Rejection, SoftRules};
 use swarmlab::sim::{NodeEvent, Observation, Observer, Subject, Verdict};
 
@@ -80,10 +80,11 @@ impl<'a> History<'a> {
         self
     }
 
-    /// A container that reserves so many CPUs and GiB is asked for.
+    /// A container that reserves so many CPUs and GiB, and that may be placed again, is asked for.
     pub fn submit(&mut self, name: &str, cpus: u64, gib: u64) -> &mut Self {
         let request = Request {
             resources: amount(cpus, gib),
+            reschedule: ReschedulePolicy::OnNodeFailure,
             ..Request::default()
         };
         self.submit_request(name, request, 0)
