@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use crate::model::{Request, Time};
 use crate::scheduler::{Expression, SoftRules, Strict};
@@ -30,8 +30,6 @@ pub(super) struct Admission {
     pub refusals: BTreeMap<Reason, u64>,
     /// Placed containers with soft expressions, and those that kept them.
     pub soft: (u64, u64),
-    /// Names of containers that were refused or queued and wait.
-    waiting: FxHashSet<Box<str>>,
     softness: FxHashMap<Box<str>, bool>,
 }
 
@@ -65,7 +63,6 @@ impl Admission {
             rejections: BTreeMap::new(),
             refusals: BTreeMap::new(),
             soft: (0, 0),
-            waiting: FxHashSet::default(),
             softness: FxHashMap::default(),
         }
     }
@@ -87,7 +84,6 @@ impl Admission {
         soft: SoftRules,
     ) -> Option<Time> {
         self.all.placed += 1;
-        self.waits_no_more(subject);
         let submitted = submission(time, waited);
         if submitted < self.from {
             return None;
@@ -95,7 +91,7 @@ impl Admission {
         self.counted.placed += 1;
         self.class(subject).placed += 1;
         self.waits.record(waited);
-        if soft == SoftRules::Dropped || self.has_soft(subject.request) {
+        if self.has_soft(subject.request) {
             self.soft.0 += 1;
             self.soft.1 += u64::from(soft == SoftRules::Enforced);
         }
@@ -109,27 +105,17 @@ impl Admission {
         }
     }
 
-    /// Not placed at once, it will try again or has queued. The first time is the time of its submission.
-    pub(super) fn deferred(&mut self, time: Time, subject: &Subject<'_>) {
-        if !self.waiting.contains(subject.name) {
-            self.waiting.insert(subject.name.into());
-            self.retried += u64::from(time >= self.from);
-        }
+    /// Not placed at once: it will try again after its first attempt, or has queued. That is when it was submitted.
+    pub(super) fn deferred(&mut self, time: Time) {
+        self.retried += u64::from(time >= self.from);
     }
 
     pub(super) fn gave_up(&mut self, time: Time, subject: &Subject<'_>, reason: Reason, waited: Duration) {
         self.all.rejected += 1;
-        self.waits_no_more(subject);
         if submission(time, waited) >= self.from {
             self.counted.rejected += 1;
             self.class(subject).rejected += 1;
             *self.rejections.entry(reason).or_default() += 1;
-        }
-    }
-
-    fn waits_no_more(&mut self, subject: &Subject<'_>) {
-        if !self.waiting.is_empty() {
-            self.waiting.remove(subject.name);
         }
     }
 

@@ -3,7 +3,8 @@
 use rustc_hash::FxHashMap;
 
 use crate::cluster::{Cluster, Node};
-use crate::model::Time;
+use crate::model::{NodeIdx, Time};
+use crate::sim::NodeEvent;
 
 use super::{PerResource, Setup};
 
@@ -21,8 +22,8 @@ pub struct LoadMap {
     pub rows: Vec<LoadRow>,
     /// Time of the first sample of each column; at most [`LOAD_COLUMNS_MAX`].
     pub times: Vec<Time>,
-    /// Row after row. Not a number where no node of the row was in the cluster and healthy. A node that is drained
-    /// still has a load.
+    /// Row after row. Not a number where no node of the row was in the cluster and in working order. A node that is
+    /// drained still has a load.
     pub cells: Vec<f32>,
 }
 
@@ -63,6 +64,8 @@ pub(super) struct LoadRecorder<'a> {
     row_of_name: FxHashMap<&'a str, usize>,
     /// By node index; `None`: not looked up yet.
     row_of_node: Vec<Option<usize>>,
+    /// By node index: in the plan, but not in the cluster.
+    absent: Vec<bool>,
     columns: Vec<Column>,
     /// Samples in a full column, a power of two.
     stride: usize,
@@ -96,11 +99,40 @@ impl<'a> LoadRecorder<'a> {
             row_of_name: names.map(|(place, node)| (node.name.as_str(), row(place))).collect(),
             setup,
             row_of_node: Vec::new(),
+            absent: Vec::new(),
             columns: Vec::new(),
             stride: 1,
             latest: None,
             reserved: false,
         }
+    }
+
+    /// The run begins: what takes no containers yet has not joined, since nobody can have drained it.
+    pub(super) fn begin(&mut self, cluster: &Cluster) {
+        for (idx, node) in cluster.nodes() {
+            self.set_absent(idx, !node.is_schedulable());
+        }
+    }
+
+    /// Something happened to a node.
+    pub(super) fn node(&mut self, idx: NodeIdx, change: NodeEvent) {
+        match change {
+            NodeEvent::Joined => self.set_absent(idx, false),
+            NodeEvent::Left => self.set_absent(idx, true),
+            NodeEvent::Failed
+            | NodeEvent::Recovered
+            | NodeEvent::Drained
+            | NodeEvent::Undrained
+            | NodeEvent::Relabelled
+            | NodeEvent::Health(_) => {}
+        }
+    }
+
+    fn set_absent(&mut self, idx: NodeIdx, absent: bool) {
+        if self.absent.len() <= idx.index() {
+            self.absent.resize(idx.index() + 1, false);
+        }
+        self.absent[idx.index()] = absent;
     }
 
     /// Adds a sample; one at the time of the last replaces it. Nodes that the setup does not know are left out.
@@ -112,7 +144,10 @@ impl<'a> LoadRecorder<'a> {
         };
         cells.clear();
         cells.resize(self.rows, Cell::default());
-        for (idx, node) in cluster.nodes().filter(|(_, node)| node.health() > 0) {
+        for (idx, node) in cluster.nodes() {
+            if node.health() == 0 || self.absent.get(idx.index()) == Some(&true) {
+                continue;
+            }
             if self.row_of_node.len() <= idx.index() {
                 self.row_of_node.resize(idx.index() + 1, None);
             }

@@ -15,7 +15,7 @@ pub struct Occupancy {
 }
 
 impl Occupancy {
-    pub(super) fn of(time: Time, cluster: &Cluster) -> Occupancy {
+    fn of(time: Time, cluster: &Cluster) -> Occupancy {
         let available = cluster.nodes().filter(|(_, node)| is_available(node));
         let mut containers: Vec<u64> = available.map(|(_, node)| node.containers().len() as u64).collect();
         containers.sort_unstable();
@@ -23,6 +23,39 @@ impl Occupancy {
         Occupancy {
             time,
             nodes: groups.map(|group| (group[0], group.len() as u64)).collect(),
+        }
+    }
+}
+
+/// Keeps the last sample and the fullest one, each with the number of containers in the cluster.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Occupancies {
+    last: Option<(u64, Occupancy)>,
+    fullest: Option<(u64, Occupancy)>,
+}
+
+impl Occupancies {
+    /// Adds a sample; one at the time of the last replaces it. Samples before `from` are never the fullest.
+    pub(super) fn sample(&mut self, time: Time, from: Time, cluster: &Cluster) {
+        if self.last.as_ref().is_some_and(|(_, last)| last.time < time) {
+            self.promote(from);
+        }
+        self.last = Some((cluster.totals().containers, Occupancy::of(time, cluster)));
+    }
+
+    /// The last sample, and the first of the fullest.
+    pub(super) fn finish(mut self, from: Time) -> (Option<Occupancy>, Option<Occupancy>) {
+        let last = self.last.clone();
+        self.promote(from);
+        (last.map(|(_, last)| last), self.fullest.map(|(_, fullest)| fullest))
+    }
+
+    /// Nothing can replace the last sample any more.
+    fn promote(&mut self, from: Time) {
+        let last = self.last.take().filter(|(_, last)| last.time >= from);
+        let record = self.fullest.as_ref().map(|(containers, _)| *containers);
+        if last.as_ref().map(|(containers, _)| *containers) > record {
+            self.fullest = last;
         }
     }
 }

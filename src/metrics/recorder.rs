@@ -4,17 +4,18 @@ use hdrhistogram::Histogram;
 
 use crate::cluster::Cluster;
 use crate::model::Time;
-use crate::sim::{NodeEvent, Observation, Observer, Verdict};
+use crate::sim::{NodeEvent, Observation, Observer, Subject, Verdict};
 
 use super::admission::Admission;
 use super::disruption::Disruption;
 use super::gauge::Gauge;
 use super::ledger::{Ledger, State};
 use super::load::LoadRecorder;
+use super::occupancy::Occupancies;
 use super::running::Running;
 use super::snapshot::Photographer;
 use super::startup::Startup;
-use super::{Metric, Occupancy, PerResource, Reason, RunRecord, SeriesRow, Setup, Summary};
+use super::{Metric, PerResource, Reason, RunRecord, SeriesRow, Setup, Summary};
 
 /// Longest decision that is told from longer ones, in nanoseconds: a minute.
 const LATENCY_MAX_NS: u64 = 60_000_000_000;
@@ -38,8 +39,9 @@ pub struct Recorder<'a> {
     photographer: Photographer,
     series: Vec<SeriesRow>,
     load: LoadRecorder<'a>,
-    occupancy_at_end: Option<Occupancy>,
-    occupancy_at_peak: Option<(u64, Occupancy)>,
+    occupancies: Occupancies,
+    /// Attempts of the container that was decided on last, that one included.
+    attempts: u32,
     latency_ns: Option<Histogram<u64>>,
 }
 
@@ -67,8 +69,8 @@ impl<'a> Recorder<'a> {
             photographer: Photographer::new(setup),
             series: Vec::new(),
             load: LoadRecorder::new(setup),
-            occupancy_at_end: None,
-            occupancy_at_peak: None,
+            occupancies: Occupancies::default(),
+            attempts: 0,
             latency_ns: None,
         }
     }
@@ -78,12 +80,14 @@ impl<'a> Recorder<'a> {
         if self.clock >= self.from {
             self.gauges.each(self.ledger.state(), Gauge::settle);
         }
+        let summary = self.summary();
+        let (occupancy_at_end, occupancy_at_peak) = self.occupancies.finish(self.from);
         RunRecord {
-            summary: self.summary(),
+            summary,
             series: self.series,
             load: self.load.finish(),
-            occupancy_at_end: self.occupancy_at_end,
-            occupancy_at_peak: self.occupancy_at_peak.map(|(_, occupancy)| occupancy),
+            occupancy_at_end,
+            occupancy_at_peak,
             rejections: self.admission.rejections,
             refusals: self.admission.refusals,
             classes: self.admission.classes,
@@ -102,16 +106,8 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    fn decided(&mut self, observation: &Observation<'_>) {
-        let Observation::Decided {
-            subject,
-            verdict,
-            latency,
-            ..
-        } = observation
-        else {
-            return;
-        };
+    fn decided(&mut self, subject: &Subject<'_>, verdict: Verdict, attempts: u32, latency: Option<u64>) {
+        self.attempts = attempts;
         if let Some(nanos) = latency.filter(|_| self.clock >= self.from) {
             let histogram = self.latency_ns.get_or_insert_with(|| {
                 Histogram::new_with_bounds(1, LATENCY_MAX_NS, LATENCY_DIGITS)
@@ -119,7 +115,7 @@ impl<'a> Recorder<'a> {
             });
             histogram.saturating_record(nanos);
         }
-        match *verdict {
+        match verdict {
             Verdict::Placed {
                 container,
                 soft,
@@ -168,17 +164,7 @@ impl<'a> Recorder<'a> {
             _ => self.series.push(row),
         }
         self.load.sample(self.clock, cluster);
-        let occupancy = Occupancy::of(self.clock, cluster);
-        if self.clock >= self.from {
-            let highest = match &self.occupancy_at_peak {
-                Some((peak, found)) => row.present > *peak || found.time == self.clock,
-                None => true,
-            };
-            if highest {
-                self.occupancy_at_peak = Some((row.present, occupancy.clone()));
-            }
-        }
-        self.occupancy_at_end = Some(occupancy);
+        self.occupancies.sample(self.clock, self.from, cluster);
     }
 
     fn summary(&mut self) -> Summary {
@@ -261,12 +247,24 @@ impl Observer for Recorder<'_> {
         self.advance(time);
         self.ledger.sync(cluster);
         match observation {
-            Observation::Begin | Observation::End => {}
+            Observation::Begin => self.load.begin(cluster),
+            Observation::End => {}
             Observation::Submitted { subject, .. } => self.admission.submitted(time, subject),
-            Observation::Decided { .. } => self.decided(observation),
-            Observation::Retrying { subject, .. } | Observation::Queued { subject, .. } => {
+            Observation::Decided {
+                subject,
+                verdict,
+                attempts,
+                latency,
+            } => self.decided(subject, *verdict, *attempts, *latency),
+            Observation::Retrying { subject, .. } => {
+                // Further retries are of a container that is known to have been deferred.
+                if self.attempts == 1 && !self.disruption.is_displaced(subject.name) {
+                    self.admission.deferred(time);
+                }
+            }
+            Observation::Queued { subject, .. } => {
                 if !self.disruption.is_displaced(subject.name) {
-                    self.admission.deferred(time, subject);
+                    self.admission.deferred(time);
                 }
             }
             Observation::GaveUp {
@@ -287,8 +285,9 @@ impl Observer for Recorder<'_> {
                 container,
                 delay,
             } => {
-                self.running.started(subject, *node);
-                self.startup.started(time, *container, *delay);
+                if self.startup.started(time, *container, *delay) {
+                    self.running.started(subject, *node);
+                }
             }
             Observation::Exited {
                 subject,
@@ -296,7 +295,9 @@ impl Observer for Recorder<'_> {
                 restarts,
                 ..
             } => {
-                self.running.exited(subject, *node);
+                if !restarts {
+                    self.running.exited(subject, *node);
+                }
                 self.startup.exited(time, *restarts);
             }
             Observation::Lost {
@@ -312,6 +313,7 @@ impl Observer for Recorder<'_> {
                 if let NodeEvent::Failed | NodeEvent::Left = change {
                     self.running.node_lost(*node);
                 }
+                self.load.node(*node, *change);
                 self.disruption.node(time, *node, *change);
             }
             Observation::Sample => self.sample(cluster),

@@ -8,7 +8,7 @@ use crate::model::{NodeIdx, ReschedulePolicy};
 use crate::sim::Subject;
 
 /// Counts containers that run, by node: a node that is lost takes what runs on it along. Only containers that may be
-/// moved off a living node are remembered one by one.
+/// moved off a living node are remembered one by one. Between an exit and a restart a container counts as running.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Running {
     total: u64,
@@ -24,6 +24,7 @@ impl Running {
         self.total
     }
 
+    /// Started for the first time on its node.
     pub(super) fn started(&mut self, subject: &Subject<'_>, node: NodeIdx) {
         if self.by_node.len() <= node.index() {
             self.by_node.resize(node.index() + 1, 0);
@@ -35,6 +36,7 @@ impl Running {
         }
     }
 
+    /// Exited for good.
     pub(super) fn exited(&mut self, subject: &Subject<'_>, node: NodeIdx) {
         self.stop(node, 1);
         if is_movable(subject) {

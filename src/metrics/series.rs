@@ -24,7 +24,7 @@ pub struct SeriesRow {
     pub displaced: u64,
     /// Containers on nodes in any state, exited ones that are kept included.
     pub present: u64,
-    /// Containers that run.
+    /// Containers that run, those between an exit and their restart included.
     pub running: u64,
     /// Nodes with at least one container, available or not.
     pub active_nodes: u32,

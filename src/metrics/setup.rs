@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::model::{Bytes, Cpus, Resources};
+use crate::model::Resources;
 use crate::sim::Plan;
 
-use super::TypicalShapes;
+use super::{PerResource, TypicalShapes};
 
 /// What is measured, and against what. One setup serves all runs of a plan, whatever their strategy and seed.
 #[derive(Clone, Debug, Default)]
@@ -50,12 +50,11 @@ impl Setup {
         }
     }
 
-    /// What all nodes have together. Beyond the largest amount only the ratio of the two resources is off.
-    pub(super) fn capacity(&self) -> Resources {
-        let total = |amount: fn(&SetupNode) -> u64| self.nodes.iter().map(amount).fold(0, u64::saturating_add);
-        Resources::new(
-            Cpus::from_nanos(total(|node| node.capacity.cpus.nanos())),
-            Bytes::new(total(|node| node.capacity.memory.get())),
-        )
+    /// What all nodes have together.
+    pub(super) fn capacity(&self) -> PerResource<u128> {
+        let capacities = self.nodes.iter().map(|node| PerResource::from(node.capacity));
+        capacities.fold(PerResource::default(), |sum, capacity: PerResource<u64>| {
+            sum.zip(capacity, |sum, part| sum + u128::from(part))
+        })
     }
 }

@@ -8,6 +8,8 @@ use rand::rngs::ChaCha8Rng;
 use crate::model::{Bytes, Cpus, Resources, Time};
 use crate::sim::{Arrivals, ClassPlan, Distribution, End, Plan, Sampler, Source};
 
+use super::PerResource;
+
 /// Part of the workload that the shapes cover.
 const COVERAGE: f64 = 0.95;
 /// Most shapes; each costs one comparison per node and sample.
@@ -84,11 +86,11 @@ impl TypicalShapes {
 
     /// The shape with the smallest dominant share of `capacity`; those that reserve nothing fit anywhere and are
     /// passed over.
-    pub(super) fn smallest(&self, capacity: Resources) -> Option<Resources> {
-        let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
+    pub(super) fn smallest(&self, capacity: PerResource<u128>) -> Option<Resources> {
         let dominant = |shape: &Resources| {
-            let cpu = share(shape.cpus.nanos(), capacity.cpus.nanos());
-            cpu.max(share(shape.memory.get(), capacity.memory.get()))
+            let amount: PerResource<u64> = (*shape).into();
+            let shares = amount.zip(capacity, |part, whole| part as f64 / whole.max(1) as f64);
+            shares.cpu.max(shares.memory)
         };
         let shapes = self.shapes.iter().map(|(shape, _)| *shape);
         shapes
@@ -204,15 +206,16 @@ mod tests {
     #[test]
     fn nothing_is_typical_of_nothing() {
         assert!(TypicalShapes::from_counts([]).is_empty());
-        assert_eq!(TypicalShapes::default().smallest(shape(1000, 1)), None);
+        assert_eq!(TypicalShapes::default().smallest(PerResource::default()), None);
     }
 
     #[test]
     fn the_smallest_has_the_smallest_dominant_share() {
         let shapes = [shape(0, 0), shape(100, 900), shape(500, 100), shape(600, 0)];
         let shapes = TypicalShapes::from_counts(shapes.map(|shape| (shape, 1.0)));
-        assert_eq!(shapes.smallest(shape(1000, 1000)), Some(shape(500, 100)));
-        assert_eq!(shapes.smallest(shape(1000, 10_000)), Some(shape(100, 900)));
+        let smallest = |cluster| shapes.smallest(PerResource::<u64>::from(cluster).map(u128::from));
+        assert_eq!(smallest(shape(1000, 1000)), Some(shape(500, 100)));
+        assert_eq!(smallest(shape(1000, 10_000)), Some(shape(100, 900)));
     }
 
     #[test]

@@ -59,11 +59,11 @@ impl Startup {
         self.slots[container.index()] = submitted.map_or(Slot::Other, Slot::First);
     }
 
-    pub(super) fn started(&mut self, time: Time, container: ContainerIdx, delay: Duration) {
+    /// Returns whether it is the first start since the container was placed, not a restart.
+    pub(super) fn started(&mut self, time: Time, container: ContainerIdx, delay: Duration) -> bool {
         let slot = self.slots.get_mut(container.index()).map(std::mem::take);
         match slot.unwrap_or_default() {
-            // A restart: the image is there.
-            Slot::Settled => return,
+            Slot::Settled => return false,
             Slot::First(submitted) => self.spans.record(time.since(submitted)),
             Slot::Other => {}
         }
@@ -74,6 +74,7 @@ impl Startup {
                 self.pulls.record(pull);
             }
         }
+        true
     }
 
     pub(super) fn exited(&mut self, time: Time, restarts: bool) {

@@ -144,7 +144,7 @@ metrics! {
         "Nodes that failed or left the cluster in the window; this and the other figures on disruption are undefined \
          if none failed, left or was drained." }
     ContainersLost { "containers_lost", "Containers lost", Count, Lower("loses the fewest containers"),
-        "Containers that were on nodes when these failed or left the cluster." }
+        "Containers that had not exited and were on nodes when these failed or left the cluster." }
     ContainersMoved { "containers_moved", "Containers moved", Count, Lower("moves the fewest containers"),
         "Containers that were taken off draining nodes." }
     ContainersRescheduled { "containers_rescheduled", "Containers placed again", Count, Neither,

@@ -25,7 +25,7 @@ fn a_day_at_the_door() {
     history
         .at(3)
         .submit("hopeless", 9, 1)
-        .refuse_by("hopeless", Filter::Constraint);
+        .refuse_for("hopeless", Rejection::Filter(Filter::Constraint));
     history
         .at(3)
         .give_up("hopeless", Some(Rejection::Filter(Filter::Constraint)));
@@ -175,8 +175,9 @@ fn startup_is_from_submission_to_the_first_start() {
     history.at(3).place("cold", 1).pull(1, 5_000_000);
     // Two seconds of waiting, one of starting, six of pulling.
     history.at(10).start("cold");
+    // It restarts, which is told or not.
     history.at(11).stop("warm", true);
-    history.at(12).start("warm");
+    history.at(12).start("warm").stop("warm", true);
     history.at(13).exit("warm").submit_to("another", 1, 1, 0);
     history.at(14).start("another");
     let record = history.end(20);
@@ -186,7 +187,7 @@ fn startup_is_from_submission_to_the_first_start() {
             // 1, 1 and 9 seconds.
             (Metric::StartupP50, Some(1.0)),
             (Metric::StartupP90, Some(9.0)),
-            (Metric::Restarts, Some(1.0)),
+            (Metric::Restarts, Some(2.0)),
             (Metric::PulledBytes, Some(5e6)),
             (Metric::ColdStarts, Some(100.0 / 3.0)),
             (Metric::PullWaitMean, Some(6.0)),

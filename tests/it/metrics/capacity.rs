@@ -189,6 +189,32 @@ fn balance_is_the_mean_over_samples_with_something_reserved() {
 }
 
 #[test]
+fn drained_nodes_are_neither_balanced_nor_packed() {
+    let setup = Setup {
+        shapes: shapes(&[(1, 1, 1.0)]),
+        ..setup(&[(4, 4), (4, 4), (4, 4)])
+    };
+    let mut history = History::new(&setup);
+    // The drained node 2 has free memory that cannot be used, and would be unevenly loaded and badly packed.
+    history
+        .at(0)
+        .submit_to("a", 2, 2, 0)
+        .submit_to("b", 2, 2, 1)
+        .submit_to("c", 4, 1, 2);
+    history.drain(2, &[]);
+    check(
+        &history.end(1),
+        &[
+            (Metric::CpuJain, Some(1.0)),
+            (Metric::MemoryMaxOverMean, Some(1.0)),
+            (Metric::MemoryStranded, Some(0.0)),
+            (Metric::MemoryFragmented, Some(0.0)),
+            (Metric::Packing, Some(50.0)),
+        ],
+    );
+}
+
+#[test]
 fn stranding_and_fragmentation_by_hand() {
     let setup = Setup {
         shapes: shapes(&[(1, 1, 3.0), (2, 8, 1.0)]),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use swarmlab::cluster::{Cluster, NewNode, NodeChange, Placement};
 use swarmlab::metrics::{Metric, Recorder, RunRecord, Setup, SetupNode, TypicalShapes};
 use swarmlab::model::{Bytes, ContainerIdx, Cpus, NodeIdx, Overcommit, Request, ReschedulePolicy, Resources, Time};
-use swarmlab::scheduler::{Filter, Rejection, SoftRules};
+use swarmlab::scheduler::{Rejection, SoftRules};
 use swarmlab::sim::{NodeEvent, Observation, Observer, Subject, Verdict};
 
 pub struct History<'a> {
@@ -26,6 +26,8 @@ struct Known {
     /// When it was submitted, or lost.
     since: Time,
     lost: bool,
+    attempts: u32,
+    exited: bool,
     placed: Option<(Time, NodeIdx, ContainerIdx)>,
 }
 
@@ -54,6 +56,11 @@ pub fn shapes(shapes: &[(u64, u64, f64)]) -> TypicalShapes {
 impl<'a> History<'a> {
     /// A history that begins with all nodes of the setup.
     pub fn new(setup: &'a Setup) -> History<'a> {
+        History::with_absent(setup, &[])
+    }
+
+    /// A history that begins with all nodes of the setup but some.
+    pub fn with_absent(setup: &'a Setup, absent: &[usize]) -> History<'a> {
         let mut cluster = Cluster::new();
         let nodes = setup.nodes.iter().map(|node| {
             cluster.add_node(NewNode {
@@ -71,6 +78,10 @@ impl<'a> History<'a> {
             known: BTreeMap::new(),
             now: Time::ZERO,
         };
+        for node in absent {
+            let idx = history.nodes[*node];
+            history.cluster.update_node(idx, NodeChange::Schedulable(false));
+        }
         history.tell(Observation::Begin);
         history
     }
@@ -96,6 +107,8 @@ impl<'a> History<'a> {
             class,
             since: self.now,
             lost: false,
+            attempts: 0,
+            exited: false,
             placed: None,
         };
         self.known.insert(name.to_owned(), known);
@@ -119,6 +132,7 @@ impl<'a> History<'a> {
         };
         let container = self.cluster.place(node, placement).unwrap();
         known.placed = Some((self.now, node, container));
+        let attempts = std::mem::take(&mut known.attempts) + 1;
         let verdict = Verdict::Placed {
             node,
             container,
@@ -129,7 +143,7 @@ impl<'a> History<'a> {
         self.about(name, |subject| Observation::Decided {
             subject,
             verdict,
-            attempts: 1,
+            attempts,
             latency,
         })
     }
@@ -140,19 +154,17 @@ impl<'a> History<'a> {
 
     /// The scheduler finds no node.
     pub fn refuse(&mut self, name: &str) -> &mut Self {
-        self.about(name, |subject| Observation::Decided {
-            subject,
-            verdict: Verdict::Rejected(Rejection::NoResources),
-            attempts: 1,
-            latency: None,
-        })
+        self.refuse_for(name, Rejection::NoResources)
     }
 
-    pub fn refuse_by(&mut self, name: &str, filter: Filter) -> &mut Self {
+    pub fn refuse_for(&mut self, name: &str, rejection: Rejection) -> &mut Self {
+        let known = self.known.get_mut(name).unwrap();
+        known.attempts += 1;
+        let attempts = known.attempts;
         self.about(name, |subject| Observation::Decided {
             subject,
-            verdict: Verdict::Rejected(Rejection::Filter(filter)),
-            attempts: 1,
+            verdict: Verdict::Rejected(rejection),
+            attempts,
             latency: None,
         })
     }
@@ -201,6 +213,7 @@ impl<'a> History<'a> {
     /// It exits and stays, to be restarted or not.
     pub fn stop(&mut self, name: &str, restarts: bool) -> &mut Self {
         let (_, node, _) = self.known[name].placed.unwrap();
+        self.known.get_mut(name).unwrap().exited = !restarts;
         self.about(name, |subject| Observation::Exited {
             subject,
             node,
@@ -252,6 +265,14 @@ impl<'a> History<'a> {
         self
     }
 
+    /// A node that was absent joins.
+    pub fn enter(&mut self, node: usize) -> &mut Self {
+        self.cluster
+            .update_node(self.nodes[node], NodeChange::Schedulable(true));
+        self.node_event(node, NodeEvent::Joined)
+    }
+
+    /// A node that nobody knew joins.
     pub fn join(&mut self, name: &str, cpus: u64, gib: u64) -> &mut Self {
         let node = self.cluster.add_node(NewNode {
             id: name.to_owned(),
@@ -280,8 +301,12 @@ impl<'a> History<'a> {
         self.recorder.finish()
     }
 
+    /// Nobody misses what has exited.
     fn lose(&mut self, name: &str, node: usize, reschedules: bool) {
         let known = self.known.get_mut(name).unwrap();
+        if known.exited {
+            return;
+        }
         (known.lost, known.since) = (true, self.now);
         let node = self.nodes[node];
         self.about(name, |subject| Observation::Lost {

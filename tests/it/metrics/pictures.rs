@@ -1,9 +1,9 @@
 //! What is drawn later: the series, the load map and the occupancy of nodes.
 
-use swarmlab::metrics::{LOAD_COLUMNS_MAX, LOAD_ROWS_MAX, LoadUnit, SERIES};
+use swarmlab::metrics::{LOAD_COLUMNS_MAX, LOAD_ROWS_MAX, LoadUnit, Metric, SERIES};
 use swarmlab::model::Time;
 
-use super::history::{History, setup};
+use super::history::{History, check, setup};
 
 #[test]
 fn the_load_of_a_node_is_its_dominant_share() {
@@ -104,6 +104,52 @@ fn a_second_sample_at_the_same_time_replaces_the_first() {
     assert_eq!(record.series[0].placed, 1);
     assert_eq!(record.load.cells, [0.25]);
     assert_eq!(record.occupancy_at_peak.unwrap().nodes, [(1, 1)]);
+}
+
+#[test]
+fn a_peak_that_was_replaced_was_none() {
+    let setup = setup(&[(4, 4), (4, 4)]);
+    let mut history = History::new(&setup);
+    history.at(1).submit_to("a", 1, 1, 0).submit_to("b", 1, 1, 0).sample();
+    history
+        .at(2)
+        .submit_to("c", 1, 1, 1)
+        .sample()
+        .exit("a")
+        .exit("b")
+        .sample();
+    let record = history.end(3);
+    let peak = record.occupancy_at_peak.as_ref().unwrap();
+    assert_eq!((peak.time, &peak.nodes), (Time(1_000_000_000), &vec![(0, 1), (2, 1)]));
+    check(&record, &[(Metric::PackingPeak, Some(100.0))]);
+}
+
+#[test]
+fn of_equal_peaks_the_first_counts() {
+    let setup = setup(&[(4, 4), (4, 4)]);
+    let mut history = History::new(&setup);
+    history.at(1).submit_to("a", 1, 1, 0).submit_to("b", 1, 1, 0).sample();
+    history.at(2).exit("a").submit_to("c", 1, 1, 1);
+    let record = history.end(3);
+    assert_eq!(record.occupancy_at_peak.as_ref().unwrap().time, Time(1_000_000_000));
+    check(
+        &record,
+        &[(Metric::PackingPeak, Some(100.0)), (Metric::Packing, Some(75.0))],
+    );
+}
+
+#[test]
+fn a_node_has_no_load_before_it_joins_and_after_it_left() {
+    let setup = setup(&[(4, 4), (4, 4)]);
+    let mut history = History::with_absent(&setup, &[1]);
+    history.at(0).sample();
+    history.at(1).enter(1).sample();
+    history.at(2).drain(1, &[]).sample();
+    history.at(3).leave(1, &[]);
+    let load = history.end(4).load;
+    assert!(load.row(1)[0].is_nan());
+    assert_eq!(load.row(1)[1..3], [0.0, 0.0]);
+    assert!(load.row(1)[3].is_nan());
 }
 
 #[test]

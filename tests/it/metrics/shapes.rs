@@ -97,8 +97,8 @@ fn classes_weigh_by_the_containers_to_expect() {
     };
     let trace = Trace {
         requests: vec![request(shape(1, 1)), request(shape(7, 7))],
-        // The last row is after the end of the run.
-        rows: vec![row(0, 0), row(1, 1), row(2, 0), row(500, 1)],
+        // The last rows are after the end of the run.
+        rows: [vec![row(0, 0), row(1, 1), row(2, 0)], vec![row(500, 1); 99]].concat(),
         skipped: 0,
     };
     let plan = plan(vec![
