@@ -118,8 +118,9 @@ impl<'a> LoadRecorder<'a> {
     pub(super) fn node(&mut self, idx: NodeIdx, change: NodeEvent) {
         match change {
             NodeEvent::Joined => self.set_absent(idx, false),
-            NodeEvent::Left => self.set_absent(idx, true),
-            NodeEvent::Failed
+            // A node that leaves is out of order from then on, or gone altogether.
+            NodeEvent::Left
+            | NodeEvent::Failed
             | NodeEvent::Recovered
             | NodeEvent::Drained
             | NodeEvent::Undrained

@@ -16,6 +16,9 @@ pub(super) fn sentence(comparison: &MetricComparison, names: &[String]) -> Strin
         Finding::Undefined => "No run has a value.".to_owned(),
         Finding::Alone(_) => format!("Only {} has a value: {}.", values.names(), values.text(0)),
         Finding::TooFewSeeds => format!("One seed gives no verdict: {}.", values.list()),
+        Finding::Equal if values.strategies.len() < names.len() => {
+            format!("{} are equal: {} {}.", values.names(), values.text(0), metric.noun())
+        }
         Finding::Equal => format!("All strategies are equal: {} {}.", values.text(0), metric.noun()),
         Finding::NotRanked => format!("{}, which is not ranked: {}.", metric.title(), values.list()),
         Finding::Winner(winner) => won(comparison, &values, winner),
@@ -107,7 +110,7 @@ fn undecided(comparison: &MetricComparison, values: &Values<'_>) -> String {
         return "No strategy is significantly better.".to_owned();
     };
     let rival = closest.first + closest.second - leader;
-    let name = |idx: usize| &values.names[idx];
+    let name = |idx: usize| values.names[idx].as_str();
     let evidence = match closest.test {
         PairTest::Equal => format!("{} and {} are equal", name(leader), name(rival)),
         _ if values.strategies.len() == 2 => evidence(&[closest]),
@@ -118,8 +121,17 @@ fn undecided(comparison: &MetricComparison, values: &Values<'_>) -> String {
     } else {
         ""
     };
+    let worse = values.strategies[1..]
+        .iter()
+        .filter(|rival| comparison.pair(leader, **rival).is_significant());
+    let worse: Vec<&str> = worse.map(|idx| name(*idx)).collect();
+    let rest = match worse[..] {
+        [] => String::new(),
+        [one] => format!("; {one} is significantly worse"),
+        _ => format!("; {} are significantly worse", enumerate(&worse)),
+    };
     format!(
-        "No strategy is significantly better{than}: {} ({evidence}).",
+        "No strategy is significantly better{than}: {} ({evidence}{rest}).",
         values.list()
     )
 }
@@ -247,7 +259,7 @@ mod tests {
                 ("random", &thirty(12.3, 1.0, 1)),
             ],
             "No strategy is significantly better than all others: binpack 12.3, random 12.3, spread 19.8 (binpack and \
-             random are equal).",
+             random are equal; spread is significantly worse).",
         );
     }
 
@@ -312,6 +324,16 @@ mod tests {
             ],
             "random recovers soonest at the median: 1 s against 2 s (binpack), a difference that does not vary with \
              the seed (2 seeds).",
+        );
+    }
+
+    #[test]
+    fn equality_is_of_those_with_a_value() {
+        let some = [Some(15.0), Some(15.0)];
+        check(
+            Metric::RecoveryP50,
+            &[("spread", &some), ("binpack", &[None, None]), ("random", &some)],
+            "spread and random are equal: 15 s median time to recover.",
         );
     }
 

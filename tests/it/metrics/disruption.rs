@@ -214,6 +214,22 @@ fn what_runs_is_followed_through_restarts_and_losses() {
 }
 
 #[test]
+fn a_name_that_is_used_again_runs_anew() {
+    let setup = setup(&[(8, 8), (8, 8)]);
+    let mut history = History::new(&setup);
+    history
+        .at(0)
+        .submit_to("again", 1, 1, 0)
+        .submit_to("other", 1, 1, 0)
+        .start("again")
+        .start("other");
+    history.at(1).exit("again").submit_to("again", 1, 1, 0);
+    // The second of the name has not started when it is moved.
+    history.at(2).drain(0, &["again"]);
+    assert_eq!(history.end(3).series[0].running, 1);
+}
+
+#[test]
 fn moving_stops_only_what_ran() {
     let setup = setup(&[(8, 8), (8, 8)]);
     let mut history = History::new(&setup);

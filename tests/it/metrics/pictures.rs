@@ -1,6 +1,8 @@
 //! What is drawn later: the series, the load map and the occupancy of nodes.
 
-use swarmlab::metrics::{LOAD_COLUMNS_MAX, LOAD_ROWS_MAX, LoadUnit, Metric, SERIES};
+use std::time::Duration;
+
+use swarmlab::metrics::{LOAD_COLUMNS_MAX, LOAD_ROWS_MAX, LoadUnit, Metric, SERIES, Setup};
 use swarmlab::model::Time;
 
 use super::history::{History, check, setup};
@@ -122,6 +124,21 @@ fn a_peak_that_was_replaced_was_none() {
     let peak = record.occupancy_at_peak.as_ref().unwrap();
     assert_eq!((peak.time, &peak.nodes), (Time(1_000_000_000), &vec![(0, 1), (2, 1)]));
     check(&record, &[(Metric::PackingPeak, Some(100.0))]);
+}
+
+#[test]
+fn the_peak_is_looked_for_after_the_warm_up() {
+    let setup = Setup {
+        warm_up: Duration::from_secs(2),
+        ..setup(&[(4, 4)])
+    };
+    let mut history = History::new(&setup);
+    history.at(1).submit_to("a", 1, 1, 0).submit_to("b", 1, 1, 0).sample();
+    history.at(2).exit("a").sample();
+    history.at(3).exit("b");
+    let record = history.end(4);
+    assert_eq!(record.occupancy_at_peak.unwrap().nodes, [(1, 1)]);
+    assert_eq!(record.occupancy_at_end.unwrap().nodes, [(0, 1)]);
 }
 
 #[test]
