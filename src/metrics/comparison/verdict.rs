@@ -121,9 +121,13 @@ fn undecided(comparison: &MetricComparison, values: &Values<'_>) -> String {
     } else {
         ""
     };
-    let worse = values.strategies[1..]
-        .iter()
-        .filter(|rival| comparison.pair(leader, **rival).is_significant());
+    let better = comparison.metric.better();
+    let is_worse = |rival: &&usize| {
+        let pair = comparison.pair(leader, **rival);
+        // With seeds without a value, the better mean need not belong to the better of the pair.
+        pair.is_significant() && pair.advantage(leader, better) > 0.0
+    };
+    let worse = values.strategies[1..].iter().filter(is_worse);
     let worse: Vec<&str> = worse.map(|idx| name(*idx)).collect();
     let rest = match worse[..] {
         [] => String::new(),
