@@ -4,6 +4,7 @@
 
 pub mod cluster;
 pub mod eventlog;
+pub mod metrics;
 pub mod model;
 pub mod report;
 pub mod scenario;

@@ -4,6 +4,7 @@ mod acceptance;
 mod charts;
 mod differential;
 mod go_expressions;
+mod metrics;
 mod reference;
 mod regressions;
 mod scenario;
