@@ -2,8 +2,10 @@
 
 #![warn(missing_docs)]
 
+pub mod cli;
 pub mod cluster;
 pub mod eventlog;
+pub mod experiment;
 pub mod metrics;
 pub mod model;
 pub mod report;

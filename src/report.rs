@@ -1,6 +1,20 @@
-//! Renders results for people: pictures of numbers that were computed elsewhere.
+//! Renders results for people and for programs: tables, files and pictures of numbers that were computed elsewhere.
 //!
-//! Owns the looks. Must not know how a number was made: it computes no metric, and has never heard of a cluster, a
-//! scheduler or a simulation.
+//! Owns the looks, and the directory that results are written into. Must not know how a number was made: it computes no
+//! metric and decides nothing.
 
 pub mod chart;
+mod explanation;
+mod files;
+mod output;
+mod pictures;
+mod placements;
+mod summary;
+mod table;
+
+pub use explanation::ShownExplanation;
+pub use files::{comparison, comparison_json, decisions, summary, timeseries};
+pub use output::{OutputDir, OutputError, PendingFile};
+pub use pictures::{Picture, STEMS, pictures};
+pub use placements::{Placements, ROW_BYTES};
+pub use summary::{comparison_table, latency_table, rejections_table, run_json, runs_table, verdicts};

@@ -1,9 +1,9 @@
 //! The format in which people describe an experiment: TOML text in, a checked [`Plan`] or *all* complaints out.
 //!
 //! The format is described once, by the structs in `format`. Their JSON Schema is generated; the text is held against
-//! it, so that everything that is misspelt, missing or of the wrong type is found at one go and with its position; and
-//! only then the structs are filled and given a meaning. So complaints come in three waves, each complete in itself:
-//! syntax, structure, meaning.
+//! it, so that everything that is misspelt, missing or of the wrong type is found at one go and with its position. The
+//! structs are then filled with what fits and given a meaning, so that a file's faults of structure and of meaning are
+//! told together. Only a text that is not TOML at all is told nothing else.
 //!
 //! Everything in a scenario has a path, such as `workload.web.image` or `events.0.at`, by which it can be overridden
 //! from the command line. Must not know how a plan is run.
@@ -12,16 +12,15 @@ mod check;
 mod diagnostic;
 mod docker;
 mod document;
-mod expression;
 mod file;
 mod format;
 mod lower;
 mod overrides;
 mod path;
+mod prune;
 mod schema;
 mod suggest;
 mod trace;
-mod translate;
 pub mod units;
 
 use std::path::{Path, PathBuf};
@@ -75,8 +74,8 @@ pub struct Scenario {
 ///
 /// # Errors
 ///
-/// If the file or a trace cannot be read, and if the scenario is faulty in any way: all faults of the first wave that
-/// has any, together with the doubts.
+/// If the file or a trace cannot be read, and if the scenario is faulty in any way: all its faults, together with the
+/// doubts if its structure is sound.
 pub fn load(path: &Path, options: &Options) -> Result<Scenario, Diagnostics> {
     let name = path.display().to_string();
     let refuse = |diagnostic| Diagnostics::new(vec![diagnostic]);
@@ -118,14 +117,22 @@ pub fn parse(name: &str, text: &str, directory: &Path, options: &Options) -> Res
         let (source, span) = document.place(&misfit.path, misfit.spot);
         misfit.diagnostic.with_place(source, span)
     }));
-    if !faults.is_empty() {
+    let is_whole = faults.is_empty();
+    // What fits the format is looked at even if something else does not, so that all faults are told together.
+    let Some((rest, pruned)) = prune::prune(&document.value) else {
         return Err(Diagnostics::new(faults));
-    }
-    let file: format::ScenarioFile = serde_json::from_value(document.value.clone()).map_err(|error| {
-        // The schema and the structs disagree, which no scenario should be able to bring about.
-        let message = format!("the scenario fits the format but cannot be read: {error}");
-        Diagnostics::new(vec![Diagnostic::error(Code::Internal, message)])
-    })?;
+    };
+    let file: format::ScenarioFile = match serde_json::from_value(rest) {
+        Ok(file) => file,
+        Err(error) => {
+            if is_whole {
+                // The schema and the structs disagree, which no scenario should be able to bring about.
+                let message = format!("the scenario fits the format but cannot be read: {error}");
+                faults.push(Diagnostic::error(Code::Internal, message));
+            }
+            return Err(Diagnostics::new(faults));
+        }
+    };
     let mut traces = Traces {
         scenario_directory: directory,
         directory: options.traces.clone(),
@@ -133,7 +140,12 @@ pub fn parse(name: &str, text: &str, directory: &Path, options: &Options) -> Res
         fingerprints: Vec::new(),
     };
     let lowered = lower::lower(file, &document, &mut traces);
-    let complaints = Diagnostics::new(lowered.complaints);
+    let meant = lowered
+        .complaints
+        .into_iter()
+        .filter(|(path, complaint)| pruned.is_meant(complaint, path));
+    faults.extend(meant.map(|(_, complaint)| complaint));
+    let complaints = Diagnostics::new(faults);
     if complaints.has_errors() {
         return Err(complaints);
     }

@@ -34,7 +34,10 @@ pub use rejection::Rejection;
 pub use settings::{Filter, Settings, Strategy, Strict, UnknownName};
 pub use shares::{from_shares, to_shares};
 pub use swarm_id::swarm_id;
-pub use translate::{Expressions, ReschedulePolicyError, reschedule_policy, translate};
+pub use translate::{
+    EXPRESSION_KINDS, Expressions, ReschedulePolicyError, expression_in_env, expressions_in_label, reschedule_policy,
+    translate,
+};
 pub use weight::{Shortage, Weight};
 
 use crate::cluster::{Cluster, Node};

@@ -23,9 +23,9 @@ pub(crate) mod testing;
 mod tests;
 mod world;
 
-pub use generated::Generated;
+pub use generated::{Generated, one_more};
 pub use input::{Input, Inputs, NodeAction, NodeInput, Submission};
-pub use observation::{NodeEvent, Observation, Observer, Subject, Verdict};
+pub use observation::{NodeEvent, Observation, Observer, Observers, Subject, Verdict};
 pub use plan::*;
 pub use run::{Finished, Run, preparer, simulate, simulate_inputs};
 pub use sampler::{Distribution, Sampler};

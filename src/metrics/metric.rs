@@ -11,7 +11,7 @@ use super::Unit;
 pub struct Definition {
     /// Stable name for files; ends with the unit.
     pub key: &'static str,
-    /// For people: a noun that may follow the value.
+    /// For people, short enough for a table.
     pub title: &'static str,
     /// Unit of the values.
     pub unit: Unit,
@@ -63,19 +63,6 @@ impl Metric {
     /// Which values are better.
     pub fn better(self) -> Better {
         self.definition().better
-    }
-
-    /// The title as it stands within a sentence.
-    pub(super) fn noun(self) -> String {
-        let title = self.title();
-        let mut characters = title.chars();
-        match (characters.next(), characters.next()) {
-            // Acronyms stay as they are.
-            (Some(first), Some(second)) if second.is_lowercase() => {
-                first.to_lowercase().to_string() + &title[first.len_utf8()..]
-            }
-            _ => title.to_owned(),
-        }
     }
 }
 
@@ -129,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn definitions_are_sentences_and_nouns_are_not() {
+    fn definitions_are_sentences_and_titles_are_not() {
         for metric in Metric::ALL {
             assert!(metric.definition().text.ends_with('.'), "{}", metric.key());
             assert!(
@@ -138,8 +125,6 @@ mod tests {
                 metric.title()
             );
         }
-        assert_eq!(Metric::CpuReservedMean.noun(), "CPU reserved, mean");
-        assert_eq!(Metric::RejectedShare.noun(), "rejected");
     }
 
     #[test]

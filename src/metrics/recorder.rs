@@ -156,6 +156,7 @@ impl<'a> Recorder<'a> {
             stranded_pct: snapshot.stranded_pct,
             fragmented_pct: snapshot.fragmented_pct,
             packing_pct: snapshot.packing_pct,
+            further_pct: snapshot.further_pct,
             pulled_bytes: self.startup.pulled_bytes.1,
         };
         // The regular sample and the last one may fall together; the later tells the state that lasts.
@@ -188,6 +189,8 @@ impl<'a> Recorder<'a> {
         let count = |number: u64| Some(number as f64);
         let damage = |figure: fn(&super::disruption::Damage) -> Option<u64>| Some(figure(damage.as_ref()?)? as f64);
         let gauges = &self.gauges;
+        // Σ min(u, c) = Σu − Σ max(0, u − c), and both means are over the same time.
+        let within = |reserved: &Gauge, excess: &Gauge| Some(reserved.mean()? - excess.mean()?);
         Summary::from_fn(|metric| match metric {
             Metric::Submitted => count(counted.submitted),
             Metric::Placed => count(counted.placed),
@@ -203,6 +206,10 @@ impl<'a> Recorder<'a> {
             Metric::StartupP50 => startups[0],
             Metric::StartupP90 => startups[1],
             Metric::StartupP99 => startups[2],
+            Metric::CpuUtilised => within(&gauges.reserved.cpu, &gauges.overcommitted.cpu),
+            Metric::MemoryUtilised => within(&gauges.reserved.memory, &gauges.overcommitted.memory),
+            Metric::FurtherReserved => mean(&|row| row.further_pct),
+            Metric::FurtherReservedFinal => self.series.last().and_then(|row| row.further_pct),
             Metric::CpuReservedMean => gauges.reserved.cpu.mean(),
             Metric::CpuReservedPeak => gauges.reserved.cpu.peak(),
             Metric::CpuReservedFinal => gauges.reserved.cpu.last(),

@@ -42,6 +42,8 @@ pub struct SeriesRow {
     pub fragmented_pct: PerResource<Option<f64>>,
     /// Packing efficiency, in percent; `None` while no container is there.
     pub packing_pct: Option<f64>,
+    /// Reserved of the fullest further resource, such as GPUs, in percent; `None` without any.
+    pub further_pct: Option<f64>,
     /// Bytes that nodes have begun to pull.
     pub pulled_bytes: u64,
 }
@@ -74,7 +76,7 @@ const fn column(
 }
 
 /// The columns of a time series, in the order of every file.
-pub static SERIES: [SeriesColumn; 26] = [
+pub static SERIES: [SeriesColumn; 27] = [
     column("time_s", "Time", Unit::Seconds, |row| Some(row.time.as_secs_f64())),
     column("submitted", "Submitted", Unit::Count, |row| Some(row.submitted as f64)),
     column("placed", "Placed", Unit::Count, |row| Some(row.placed as f64)),
@@ -139,6 +141,12 @@ pub static SERIES: [SeriesColumn; 26] = [
     column("packing_pct", "Packing efficiency", Unit::Percent, |row| {
         row.packing_pct
     }),
+    column(
+        "further_reserved_pct",
+        "Further resource reserved",
+        Unit::Percent,
+        |row| row.further_pct,
+    ),
     column("pulled_bytes", "Bytes pulled", Unit::Bytes, |row| {
         Some(row.pulled_bytes as f64)
     }),

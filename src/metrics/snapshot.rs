@@ -1,5 +1,7 @@
 //! What one look at all nodes tells: balance, fragmentation and packing.
 
+use std::collections::BTreeMap;
+
 use crate::cluster::Cluster;
 use crate::model::Resources;
 
@@ -13,6 +15,7 @@ pub(super) struct Snapshot {
     pub stranded_pct: PerResource<Option<f64>>,
     pub fragmented_pct: PerResource<Option<f64>>,
     pub packing_pct: Option<f64>,
+    pub further_pct: Option<f64>,
 }
 
 /// Takes snapshots; keeps its buffers from one to the next.
@@ -44,6 +47,7 @@ impl Photographer {
         let mut reserved: PerResource<u128> = PerResource::default();
         let mut stranded: PerResource<f64> = PerResource::default();
         let mut fragmented: PerResource<f64> = PerResource::default();
+        let mut further: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
         let mut used_nodes = 0_u64;
         for (_, node) in cluster.nodes().filter(|(_, node)| is_available(node)) {
             let capacity: PerResource<u64> = node.capacity().into();
@@ -51,6 +55,11 @@ impl Photographer {
             total = total.zip(capacity, |sum, part| sum + u128::from(part));
             reserved = reserved.zip(used, |sum, part| sum + u128::from(part));
             used_nodes += u64::from(!node.containers().is_empty());
+            for extra in node.extra() {
+                let (used, total) = further.entry(&extra.name).or_default();
+                *used += extra.used;
+                *total += extra.total;
+            }
             self.note(capacity, used);
             let free = capacity.zip(used, u64::saturating_sub);
             let unfit = self.unfit(free);
@@ -72,6 +81,11 @@ impl Photographer {
                 .zip(total, of_capacity)
                 .map(|figure| judged(figure, !self.shapes.is_empty())),
             packing_pct: packing,
+            further_pct: further
+                .into_values()
+                .filter(|(_, total)| *total > 0)
+                .map(|(used, total)| 100.0 * used as f64 / total as f64)
+                .reduce(f64::max),
         }
     }
 

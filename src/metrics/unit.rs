@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::stats::difference;
+
 /// What a number counts or measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Unit {
@@ -96,7 +98,7 @@ impl Unit {
             let pairs = (0..values.len()).flat_map(|a| (0..a).map(move |b| (a, b)));
             pairs
                 .into_iter()
-                .all(|(a, b)| values[a] == values[b] || texts[a] != texts[b])
+                .all(|(a, b)| difference(values[a], values[b]) == 0.0 || texts[a] != texts[b])
         };
         let mut texts = render(first);
         for decimals in first + 1..=DECIMALS_MAX {

@@ -1,6 +1,6 @@
 //! Dense, typed identifiers. Text identifiers exist only at the borders.
 
-/// A node's place in its [`Cluster`](crate::cluster::Cluster): the order in which nodes were added,
+/// A node's place in its cluster: the order in which nodes were added,
 /// never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeIdx(pub(crate) u32);
@@ -12,7 +12,7 @@ impl NodeIdx {
     }
 }
 
-/// A container's place in its [`Cluster`](crate::cluster::Cluster). Reused after the container is
+/// A container's place in its cluster. Reused after the container is
 /// removed: hold one only while the container is known to exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContainerIdx(pub(crate) u32);

@@ -68,7 +68,9 @@ impl OutputDir {
         };
         fs::create_dir_all(path).map_err(error("make the output directory"))?;
         let mut probe = temporary(path).map_err(error("write into the output directory"))?;
-        let written = probe.write_all(&[0; PROBE_BYTES]).and_then(|()| probe.as_file().sync_all());
+        let written = probe
+            .write_all(&[0; PROBE_BYTES])
+            .and_then(|()| probe.as_file().sync_all());
         written.map_err(error("write into the output directory"))?;
         let disk = rustix::fs::statvfs(path).map_err(io::Error::from);
         let disk = disk.map_err(error("measure the room in"))?;
@@ -152,8 +154,12 @@ impl PendingFile {
             path: path.clone(),
             source,
         };
-        let file = self.writer.into_inner().map_err(|failed| error("write", failed.into_error()))?;
-        file.persist(&path).map_err(|failed| error("rename a finished file to", failed.error))?;
+        let file = self
+            .writer
+            .into_inner()
+            .map_err(|failed| error("write", failed.into_error()))?;
+        file.persist(&path)
+            .map_err(|failed| error("rename a finished file to", failed.error))?;
         Ok(())
     }
 }

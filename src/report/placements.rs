@@ -12,7 +12,7 @@ use crate::sim::{Observation, Observer, Verdict};
 /// Columns: `strategy`, `seed`, `time_s` of the decision, `container`, `class`, `outcome` (`placed`, `rescheduled`,
 /// `rejected`), `node`, `reason` (of a rejection), `waited_s` since the container was submitted or lost, `cpus`,
 /// `memory_mib`, `soft_dropped` (whether soft expressions had to be dropped).
-pub struct Placements<W> {
+pub struct Placements<W: Write> {
     csv: csv::Writer<W>,
     classes: Vec<String>,
     strategy: String,
@@ -39,10 +39,10 @@ const HEADER: [&str; 12] = [
 pub const ROW_BYTES: u64 = 110;
 
 impl<W: Write> Placements<W> {
-    /// Begins the file.
-    pub fn new(out: W, classes: Vec<String>) -> Placements<W> {
+    /// Begins the file, or a further part of it that has no header.
+    pub fn new(out: W, classes: Vec<String>, header: bool) -> Placements<W> {
         let mut csv = csv::Writer::from_writer(out);
-        let error = csv.write_record(HEADER).err();
+        let error = if header { csv.write_record(HEADER).err() } else { None };
         Placements {
             csv,
             classes,

@@ -43,7 +43,8 @@ pub(super) struct Lowered {
     pub title: Option<String>,
     pub description: String,
     pub plan: Plan,
-    pub complaints: Vec<Diagnostic>,
+    /// Complaints, each with the path that it is about.
+    pub complaints: Vec<(Path, Diagnostic)>,
 }
 
 /// Turns the scenario into a plan, with complaints.

@@ -8,6 +8,25 @@ pub(super) const AFFINITIES: &str = "com.docker.swarm.affinities";
 const WHITELISTS: &str = "com.docker.swarm.whitelists";
 const RESCHEDULE: &str = "com.docker.swarm.reschedule-policies";
 
+/// The kinds of expressions: the word before the colon in the environment, and the label that carries them.
+pub const EXPRESSION_KINDS: [(&str, &str); 4] = [
+    ("constraint", CONSTRAINTS),
+    ("affinity", AFFINITIES),
+    ("whitelist", WHITELISTS),
+    ("reschedule", RESCHEDULE),
+];
+
+/// The expression in an entry of the environment, if it is one of this kind.
+pub fn expression_in_env<'a>(entry: &'a str, kind: &str) -> Option<&'a str> {
+    let (word, expression) = entry.split_once(':')?;
+    (word == kind).then_some(expression)
+}
+
+/// The expressions in a label; `None` if it is no JSON array of texts, which is then ignored.
+pub fn expressions_in_label(text: &str) -> Option<Vec<String>> {
+    serde_json::from_str(text).ok()
+}
+
 /// The expressions of a container, label-provided ones first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expressions {
@@ -37,28 +56,26 @@ pub enum ReschedulePolicyError {
 /// Entries of `env` that are no expressions keep their order. A label that is no JSON array of texts is ignored, and
 /// overwritten if `env` adds expressions of its kind.
 pub fn translate(env: &mut Vec<String>, labels: &mut Labels) -> Expressions {
-    let mut take = |kind: &str, label: &str| {
+    let [constraints, affinities, whitelists, reschedule] = EXPRESSION_KINDS.map(|(kind, label)| {
         let written = labels.get(label);
-        let mut all: Vec<String> = written
-            .and_then(|text| serde_json::from_str(text).ok())
-            .unwrap_or_default();
-        env.retain(|entry| match entry.split_once(':') {
-            Some((word, expression)) if word == kind => {
+        let mut all = written.and_then(|text| expressions_in_label(text)).unwrap_or_default();
+        env.retain(|entry| match expression_in_env(entry, kind) {
+            Some(expression) => {
                 all.push(expression.to_owned());
                 false
             }
-            _ => true,
+            None => true,
         });
         if !all.is_empty() {
             write_label(labels, label, &all);
         }
         all
-    };
+    });
     Expressions {
-        constraints: take("constraint", CONSTRAINTS),
-        affinities: take("affinity", AFFINITIES),
-        whitelists: take("whitelist", WHITELISTS),
-        reschedule: take("reschedule", RESCHEDULE),
+        constraints,
+        affinities,
+        whitelists,
+        reschedule,
     }
 }
 

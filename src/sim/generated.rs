@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::{Request, Time};
-use crate::scheduler::Prepared;
+use crate::scheduler::{Prepared, Scheduler, Settings, Strategy};
 
 use super::arrivals::ClassArrivals;
 use super::input::{Input, Inputs};
@@ -50,6 +50,24 @@ impl<'a> Generated<'a> {
         let classes = classes.filter_map(|(class, arrivals)| Some((arrivals.next_time()?, From::Class(class))));
         self.next = nodes.into_iter().chain(classes).min();
     }
+}
+
+/// What one more container of a class would ask for: the one that would arrive next after `time`, or, if none does, the
+/// last one before.
+pub fn one_more(plan: &Plan, class: usize, seed: u64, time: Time) -> Request {
+    let scheduler = Scheduler::new(Settings::new(Strategy::Spread));
+    let prepare = |request| scheduler.prepare(request);
+    let mut arrivals = ClassArrivals::new(class, &plan.classes[class], Streams::new(seed));
+    let mut found = Request::default();
+    while let Some(due) = arrivals.next_time() {
+        if let Some(submission) = arrivals.pop(&prepare) {
+            found = Request::clone(submission.request.request());
+        }
+        if due >= time {
+            break;
+        }
+    }
+    found
 }
 
 impl Inputs for Generated<'_> {

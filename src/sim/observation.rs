@@ -69,7 +69,7 @@ pub enum Observation<'a> {
         /// Since it was submitted, or lost.
         waited: Duration,
     },
-    /// A container runs: its image is there and the daemon has started it.
+    /// A container runs: its image is there and the daemon has started it. Restarts are not reported again.
     Started {
         /// The container.
         subject: Subject<'a>,
@@ -159,4 +159,15 @@ pub enum NodeEvent {
     Relabelled,
     /// Its health indicator changed to this.
     Health(u8),
+}
+
+/// Several observers, told in order.
+pub struct Observers<'a>(pub Vec<&'a mut dyn Observer>);
+
+impl Observer for Observers<'_> {
+    fn observe(&mut self, time: Time, cluster: &Cluster, observation: &Observation<'_>) {
+        for observer in &mut self.0 {
+            observer.observe(time, cluster, observation);
+        }
+    }
 }

@@ -2,9 +2,13 @@
 
 mod acceptance;
 mod charts;
+mod cli;
 mod differential;
 mod go_expressions;
+mod golden;
 mod metrics;
+mod openb;
 mod reference;
 mod regressions;
 mod scenario;
+mod tidy;

@@ -9,6 +9,7 @@ mod plans;
 mod schema;
 mod structure;
 mod syntax;
+mod together;
 mod traces;
 mod units;
 mod values;

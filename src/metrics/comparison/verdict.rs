@@ -12,15 +12,16 @@ const LEVEL: f64 = super::LEVEL;
 pub(super) fn sentence(comparison: &MetricComparison, names: &[String]) -> String {
     let metric = comparison.metric;
     let values = Values::new(comparison, names);
+    let title = metric.title();
     match comparison.finding {
-        Finding::Undefined => "No run has a value.".to_owned(),
-        Finding::Alone(_) => format!("Only {} has a value: {}.", values.names(), values.text(0)),
-        Finding::TooFewSeeds => format!("One seed gives no verdict: {}.", values.list()),
+        Finding::Undefined => format!("{title}: no run has a value."),
+        Finding::Alone(_) => format!("{title}: only {} has a value, {}.", values.names(), values.text(0)),
+        Finding::TooFewSeeds => format!("{title}: one seed gives no verdict: {}.", values.list()),
         Finding::Equal if values.strategies.len() < names.len() => {
-            format!("{} are equal: {} {}.", values.names(), values.text(0), metric.noun())
+            format!("{title}: {} are equal, {}.", values.names(), values.text(0))
         }
-        Finding::Equal => format!("All strategies are equal: {} {}.", values.text(0), metric.noun()),
-        Finding::NotRanked => format!("{}, which is not ranked: {}.", metric.title(), values.list()),
+        Finding::Equal => format!("{title}: all strategies are equal, {}.", values.text(0)),
+        Finding::NotRanked => format!("{title}, which is not ranked: {}.", values.list()),
         Finding::Winner(winner) => won(comparison, &values, winner),
         Finding::NoWinner => undecided(comparison, &values),
     }
@@ -107,7 +108,7 @@ fn undecided(comparison: &MetricComparison, values: &Values<'_>) -> String {
         }
     });
     let Some(closest) = closest else {
-        return "No strategy is significantly better.".to_owned();
+        return format!("{}: no strategy is significantly better.", comparison.metric.title());
     };
     let rival = closest.first + closest.second - leader;
     let name = |idx: usize| values.names[idx].as_str();
@@ -135,7 +136,8 @@ fn undecided(comparison: &MetricComparison, values: &Values<'_>) -> String {
         _ => format!("; {} are significantly worse", enumerate(&worse)),
     };
     format!(
-        "No strategy is significantly better{than}: {} ({evidence}{rest}).",
+        "{}: no strategy is significantly better{than}: {} ({evidence}{rest}).",
+        comparison.metric.title(),
         values.list()
     )
 }
@@ -248,7 +250,7 @@ mod tests {
         check(
             Metric::WaitP90,
             &[("spread", &thirty(0.50, 0.2, 0)), ("binpack", &thirty(0.48, 0.2, 1))],
-            "No strategy is significantly better: binpack 480 ms, spread 500 ms (paired t-test over 30 seeds, \
+            "90th percentile wait for a place: no strategy is significantly better: binpack 480 ms, spread 500 ms (paired t-test over 30 seeds, \
              p = 0.59 after Holm).",
         );
     }
@@ -262,7 +264,7 @@ mod tests {
                 ("binpack", &thirty(12.3, 1.0, 1)),
                 ("random", &thirty(12.3, 1.0, 1)),
             ],
-            "No strategy is significantly better than all others: binpack 12.3, random 12.3, spread 19.8 (binpack and \
+            "Active nodes, mean: no strategy is significantly better than all others: binpack 12.3, random 12.3, spread 19.8 (binpack and \
              random are equal; spread is significantly worse).",
         );
     }
@@ -273,13 +275,13 @@ mod tests {
         check(
             Metric::RejectedShare,
             &[("spread", &none), ("binpack", &none), ("random", &none)],
-            "All strategies are equal: 0.0 % rejected.",
+            "Rejected: all strategies are equal, 0.0 %.",
         );
         let varying = [Some(99.0), Some(102.0)];
         check(
             Metric::Submitted,
             &[("spread", &varying), ("binpack", &varying)],
-            "All strategies are equal: 100.5 containers submitted.",
+            "Containers submitted: all strategies are equal, 100.5.",
         );
     }
 
@@ -301,7 +303,7 @@ mod tests {
         check(
             Metric::ActiveNodesPeak,
             &[("spread", &[Some(20.0)]), ("binpack", &[Some(12.0)])],
-            "One seed gives no verdict: binpack 12, spread 20.",
+            "Active nodes, peak: one seed gives no verdict: binpack 12, spread 20.",
         );
     }
 
@@ -312,12 +314,12 @@ mod tests {
         check(
             Metric::RecoveryP50,
             &[("spread", &none), ("binpack", &none)],
-            "No run has a value.",
+            "Median time to recover: no run has a value.",
         );
         check(
             Metric::RecoveryP50,
             &[("spread", &none), ("binpack", &some)],
-            "Only binpack has a value: 2 s.",
+            "Median time to recover: only binpack has a value, 2 s.",
         );
         check(
             Metric::RecoveryP50,
@@ -337,7 +339,7 @@ mod tests {
         check(
             Metric::RecoveryP50,
             &[("spread", &some), ("binpack", &[None, None]), ("random", &some)],
-            "spread and random are equal: 15 s median time to recover.",
+            "Median time to recover: spread and random are equal, 15 s.",
         );
     }
 

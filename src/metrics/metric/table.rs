@@ -76,21 +76,28 @@ metrics! {
     StartupP99 { "startup_p99_s", "99th percentile time to start", Seconds,
         Lower("starts containers soonest at the 99th percentile"),
         "99th percentile, by nearest rank, of the time from submission until the container ran." }
-    CpuReservedMean { "cpu_reserved_mean_pct", "CPU reserved, mean", Percent, Higher("keeps the most CPU reserved"),
-        "Allocation ratio Σu/Σc of CPU, time-weighted mean (1/T)∫dt; time without an available node is left out." }
+    CpuUtilised { "cpu_utilised_pct", "CPU utilised", Percent, Higher("makes the most use of CPU"),
+        "Σ min(u, c) ÷ Σc of CPU, time-weighted mean: what is reserved within what nodes have." }
+    MemoryUtilised { "memory_utilised_pct", "Memory utilised", Percent, Higher("makes the most use of memory"),
+        "Σ min(u, c) ÷ Σc of memory, time-weighted mean: what is reserved within what nodes have." }
+    FurtherReserved { "further_reserved_pct", "Further resource reserved", Percent,
+        Higher("makes the most use of further resources"),
+        "Allocation ratio Σu/Σc of the fullest further resource, such as GPUs, mean over samples; undefined if nodes have none." }
+    FurtherReservedFinal { "further_reserved_final_pct", "Further resource reserved, final", Percent,
+        Higher("ends with the most of the further resources reserved"),
+        "Allocation ratio Σu/Σc of the fullest further resource when the run ended." }
+    CpuReservedMean { "cpu_reserved_mean_pct", "CPU reserved, mean", Percent, Neither,
+        "Allocation ratio Σu/Σc of CPU, promises beyond what nodes have included, time-weighted mean (1/T)∫dt; time without an available node is left out." }
     CpuReservedPeak { "cpu_reserved_peak_pct", "CPU reserved, peak", Percent, Neither,
         "Largest allocation ratio Σu/Σc of CPU that lasted." }
-    CpuReservedFinal { "cpu_reserved_final_pct", "CPU reserved, final", Percent,
-        Higher("ends with the most CPU reserved"),
+    CpuReservedFinal { "cpu_reserved_final_pct", "CPU reserved, final", Percent, Neither,
         "Allocation ratio Σu/Σc of CPU when the run ended." }
-    MemoryReservedMean { "memory_reserved_mean_pct", "Memory reserved, mean", Percent,
-        Higher("keeps the most memory reserved"),
-        "Allocation ratio Σu/Σc of memory, time-weighted mean (1/T)∫dt; time without an available node is left out." }
+    MemoryReservedMean { "memory_reserved_mean_pct", "Memory reserved, mean", Percent, Neither,
+        "Allocation ratio Σu/Σc of memory, promises beyond what nodes have included, time-weighted mean (1/T)∫dt; time without an available node is left out." }
     MemoryReservedPeak { "memory_reserved_peak_pct", "Memory reserved, peak", Percent,
         Neither,
         "Largest allocation ratio Σu/Σc of memory that lasted." }
-    MemoryReservedFinal { "memory_reserved_final_pct", "Memory reserved, final", Percent,
-        Higher("ends with the most memory reserved"),
+    MemoryReservedFinal { "memory_reserved_final_pct", "Memory reserved, final", Percent, Neither,
         "Allocation ratio Σu/Σc of memory when the run ended." }
     CpuOvercommitted { "cpu_overcommitted_pct", "CPU overcommitted", Percent, Lower("overcommits the least CPU"),
         "Σ max(0, u − c) ÷ Σc of CPU, time-weighted mean." }

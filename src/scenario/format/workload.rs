@@ -95,8 +95,8 @@ pub(in crate::scenario) struct ClassTable {
     pub remove_on_exit: bool,
     /// What the client does when no node can take the container. Default: that of `run`.
     pub on_rejection: Option<OnRejection>,
-    /// A recorded workload, instead of `arrivals`, `lifetime`, `cpus` and `memory`. The other keys apply to every row;
-    /// `start`, `stop` and `limit` cut the rows.
+    /// A recorded workload, instead of `arrivals`, `cpus` and `memory`. The other keys apply to every row, a `lifetime`
+    /// too, which must be the same for all; `start`, `stop` and `limit` cut the rows.
     pub trace: Option<TraceTable>,
 }
 

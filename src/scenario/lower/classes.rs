@@ -149,7 +149,6 @@ fn trace(
 ) -> Source {
     let given = [
         ("arrivals", class.arrivals.is_some()),
-        ("lifetime", class.lifetime.is_some()),
         ("cpus", class.cpus.is_some()),
         ("memory", class.memory.is_some()),
     ];
@@ -158,6 +157,7 @@ fn trace(
         let help = "the trace says it for each container".to_owned();
         report.error_at_key(Code::Conflict, &path.key(key), message).help = Some(help);
     }
+    let lifetime = traced_lifetime(class, path, report);
     // A fault in what the class adds would come back with every row.
     build(template, RowRequest::default(), class, path, report);
     let path = path.key("trace");
@@ -177,11 +177,31 @@ fn trace(
     if let Some(limit) = class.limit {
         trace.rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     }
+    if let Some(lifetime) = lifetime {
+        trace.rows.iter_mut().for_each(|row| row.lifetime = lifetime);
+    }
     if trace.rows.is_empty() && !complained {
         let help = "it has only a header, or all rows are outside `start` and `stop`";
         report.impossible(&path, "the trace has no rows", help);
     }
     Source::Trace(Arc::new(trace))
+}
+
+/// The lifetime that replaces those of all rows, if the class gives one.
+fn traced_lifetime(class: &ClassTable, path: &Path, report: &mut Report<'_>) -> Option<Option<Duration>> {
+    let span = match class.lifetime.as_ref()? {
+        Lifetime::Forever(_) => return Some(None),
+        Lifetime::Amount(span) => span,
+    };
+    let path = path.key("lifetime");
+    let sampler = amount::sampler(span, &path, "write the time until it exits", report);
+    let fixed = sampler.as_fixed().map(Duration::from_nanos);
+    if fixed.is_none() {
+        let message = "a drawn `lifetime` and `trace` exclude each other";
+        let help = "leave it out to keep the trace's, or replace them all by one span or \"forever\"".to_owned();
+        report.error_at_key(Code::Conflict, &path, message).help = Some(help);
+    }
+    fixed.map(Some)
 }
 
 fn arrivals(written: &Written, replicas: u32, path: &Path, report: &mut Report<'_>) -> Arrivals {

@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::{Bytes, Resources, Time};
 use crate::scenario::diagnostic::Code;
-use crate::scenario::expression;
 use crate::scenario::format::{ClassTable, ScenarioFile};
 use crate::scenario::path::Path;
 use crate::scenario::suggest::{enumerate, nearest, ticked};
-use crate::scheduler::Filter;
+use crate::scheduler::{Expression, Filter, Operator, Strict};
 use crate::sim::{Action, Arrivals, ClassPlan, End, ImagePlan, Plan, Sampler, Source, When};
 
 use super::amount::{least, most_written};
@@ -192,19 +191,19 @@ fn node_labels(plan: &Plan) -> BTreeSet<&str> {
 /// Doubts hard constraints on labels that no node ever has.
 fn constraints(class: &ClassTable, labels: &BTreeSet<&str>, path: &Path, report: &mut Report<'_>) {
     for (word, text, path) in request::expressions(class, path) {
-        let Ok(parts) = expression::parts(&text) else {
+        let Ok(expression) = Expression::parse(&text, Strict::default()) else {
             continue;
         };
-        if word != "constraint" || parts.key == "node" || labels.contains(parts.key) {
+        if word != "constraint" || expression.key() == "node" || labels.contains(expression.key()) {
             continue;
         }
         // A node without the label satisfies `!=`, a soft constraint is dropped, and `*` matches the missing label.
-        let is_vain = parts.is_equal && !parts.value.starts_with('~') && parts.value != "*";
-        let near = nearest(parts.key, labels.iter().copied());
+        let is_vain = expression.operator() == Operator::Equal && !expression.is_soft() && expression.value() != "*";
+        let near = nearest(expression.key(), labels.iter().copied());
         if !is_vain && near.is_none() {
             continue;
         }
-        let message = format!("no node has a label `{}`", parts.key);
+        let message = format!("no node has a label `{}`", expression.key());
         report.warning(Code::Suspicious, &path, message).help = near.map(|near| format!("did you mean `{near}`?"));
     }
 }

@@ -7,7 +7,7 @@ use crate::scenario::path::Path;
 /// Complaints as they are found.
 pub(in crate::scenario) struct Report<'d> {
     document: &'d Document,
-    list: Vec<Diagnostic>,
+    list: Vec<(Path, Diagnostic)>,
 }
 
 impl<'d> Report<'d> {
@@ -49,7 +49,7 @@ impl<'d> Report<'d> {
     pub fn extend(&mut self, complaints: impl IntoIterator<Item = Diagnostic>, path: &Path) {
         for complaint in complaints {
             match complaint.place {
-                Some(_) => self.list.push(complaint),
+                Some(_) => self.list.push((path.clone(), complaint)),
                 None => {
                     self.add(complaint, path, Spot::Value);
                 }
@@ -59,9 +59,9 @@ impl<'d> Report<'d> {
 
     fn add(&mut self, diagnostic: Diagnostic, path: &Path, spot: Spot) -> &mut Diagnostic {
         let (source, span) = self.document.place(path, spot);
-        self.list.push(diagnostic.with_place(source, span));
+        self.list.push((path.clone(), diagnostic.with_place(source, span)));
         let last = self.list.len() - 1;
-        &mut self.list[last]
+        &mut self.list[last].1
     }
 
     /// Whether the value at the path was given on the command line.
@@ -74,8 +74,8 @@ impl<'d> Report<'d> {
         self.document.has(path)
     }
 
-    /// The complaints.
-    pub fn into_list(self) -> Vec<Diagnostic> {
+    /// The complaints, each with the path that it is about.
+    pub fn into_list(self) -> Vec<(Path, Diagnostic)> {
         self.list
     }
 }

@@ -2,11 +2,12 @@
 
 use crate::model::{Labels, Request};
 use crate::scenario::diagnostic::Code;
-use crate::scenario::expression::{self, KINDS};
 use crate::scenario::format::{ClassTable, Reschedule};
 use crate::scenario::path::Path;
 use crate::scenario::trace::RowRequest;
-use crate::scenario::translate::{reschedule_policy, translate};
+use crate::scheduler::{
+    EXPRESSION_KINDS, Expression, Strict, expression_in_env, expressions_in_label, reschedule_policy, translate,
+};
 
 use super::Report;
 
@@ -22,7 +23,7 @@ impl Template {
     pub fn new(class: &ClassTable) -> Template {
         let mut env = class.env.clone();
         let given = [&class.constraints, &class.affinities, &class.whitelists];
-        for ((word, _), list) in KINDS.iter().zip(given) {
+        for ((word, _), list) in EXPRESSION_KINDS.iter().zip(given) {
             env.extend(list.iter().map(|expression| format!("{word}:{expression}")));
         }
         let policy = match class.reschedule {
@@ -91,7 +92,7 @@ impl Template {
         request.exposed_ports.sort();
         request.exposed_ports.dedup();
         labels.extend(row.labels);
-        for ((word, _), list) in KINDS.iter().zip([row.constraints, row.affinities]) {
+        for ((word, _), list) in EXPRESSION_KINDS.iter().zip([row.constraints, row.affinities]) {
             env.extend(list.iter().map(|expression| format!("{word}:{expression}")));
         }
         let expressions = translate(&mut env, &mut labels);
@@ -107,11 +108,8 @@ impl Template {
 /// Every expression of a class with its kind and its place: labels first, then environment, then the keys.
 pub(super) fn expressions(class: &ClassTable, path: &Path) -> Vec<(&'static str, String, Path)> {
     let mut found = Vec::new();
-    for (position, (word, label)) in KINDS.into_iter().enumerate() {
-        let in_label = class
-            .labels
-            .get(label)
-            .and_then(|text| expression::expressions_in_label(text));
+    for (position, (word, label)) in EXPRESSION_KINDS.into_iter().enumerate() {
+        let in_label = class.labels.get(label).and_then(|text| expressions_in_label(text));
         let label_path = path.key("labels").key(label);
         found.extend(
             in_label
@@ -120,7 +118,7 @@ pub(super) fn expressions(class: &ClassTable, path: &Path) -> Vec<(&'static str,
                 .map(|text| (word, text, label_path.clone())),
         );
         for (index, entry) in class.env.iter().enumerate() {
-            let text = expression::expression_in_env(entry, word);
+            let text = expression_in_env(entry, word);
             found.extend(text.map(|text| (word, text.to_owned(), path.key("env").index(index))));
         }
         let keys = [
@@ -142,15 +140,15 @@ pub(super) fn doubt(class: &ClassTable, path: &Path, report: &mut Report<'_>) {
         if word == "reschedule" {
             continue;
         }
-        if let Err(reason) = expression::parts(&text) {
+        if let Err(reason) = Expression::parse(&text, Strict::default()) {
             let message = format!("the scheduler rejects every request with this {word}: {reason}");
             let help = "expressions have the form KEY==VALUE or KEY!=VALUE, a soft one KEY==~VALUE";
             report.warning(Code::BadExpression, &path, message).help = Some(help.to_owned());
         }
     }
-    for (_, label) in KINDS {
+    for (_, label) in EXPRESSION_KINDS {
         let text = class.labels.get(label);
-        if text.is_some_and(|text| expression::expressions_in_label(text).is_none()) {
+        if text.is_some_and(|text| expressions_in_label(text).is_none()) {
             let path = path.key("labels").key(label);
             let warning = report.warning(
                 Code::NoEffect,

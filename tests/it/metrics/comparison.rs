@@ -89,7 +89,7 @@ fn one_strategy_is_alone() {
     let comparison = Comparison::new(&[("spread", &summaries(&[1.0, 2.0]))]);
     let row = comparison.metric(Metric::WaitP50);
     assert_eq!((row.finding, row.pairs.len()), (Finding::Alone(0), 0));
-    assert_eq!(row.verdict, "Only spread has a value: 1.5 s.");
+    assert_eq!(row.verdict, "Median wait for a place: only spread has a value, 1.5 s.");
 }
 
 #[test]

@@ -1,0 +1,211 @@
+//! The arguments of every command. Help texts, completions and manual pages are made from these types.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::scheduler::Strategy;
+
+const EXAMPLES: &str = "\
+Examples:
+  swarmlab compare scenarios/quickstart.toml      Which strategy serves this workload best?
+  swarmlab compare scenarios/openb.toml --traces DIR
+                                                  The same on a real cluster's trace
+  swarmlab run scenarios/zones.toml --strategy binpack --set workload.web.replicas=5
+  swarmlab explain scenarios/zones.toml --class web --at 10m
+  swarmlab validate scenarios/*.toml
+
+Exit codes:
+  0    done
+  1    a file cannot be read or written, or a replay came out differently
+  2    wrong usage, or a faulty scenario
+  130  interrupted; what was finished is kept";
+
+/// Compare and measure how Docker Swarm's scheduler places containers, on simulated clusters.
+#[derive(Debug, Parser)]
+#[command(name = "swarmlab", version, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Simulate a scenario with one strategy
+    Run(RunArguments),
+    /// Compare strategies on the same arrivals, over many seeds
+    Compare(CompareArguments),
+    /// Say why each node would take or refuse one more container
+    Explain(ExplainArguments),
+    /// Repeat a logged run and make sure that it comes out the same
+    Replay(ReplayArguments),
+    /// Check scenarios without running them
+    Validate(ValidateArguments),
+    /// Print the JSON Schema of scenario files, for editors
+    Schema,
+    /// Print shell completions
+    #[command(after_help = "Example:\n  swarmlab completions bash > /etc/bash_completion.d/swarmlab")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print a manual page
+    #[command(after_help = "Example:\n  swarmlab man | man -l -\n  swarmlab man compare | man -l -")]
+    Man {
+        /// Command that the page is about; the program itself if none
+        command: Option<String>,
+    },
+}
+
+/// How a scenario is read.
+#[derive(Clone, Debug, Args)]
+pub struct ScenarioArguments {
+    /// Override a value of the scenario, such as run.duration=2h or workload.web.replicas=3
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Directory of the traces that the scenario reads
+    #[arg(long, value_name = "DIR")]
+    pub traces: Option<PathBuf>,
+    /// Skip and count rows of traces that cannot be read, instead of refusing the trace
+    #[arg(long)]
+    pub lenient: bool,
+}
+
+/// What is written, and how.
+#[derive(Clone, Debug, Args)]
+pub struct OutputArguments {
+    /// Directory for the results
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Do not write placements.csv, which has a row for every container
+    #[arg(long)]
+    pub no_placements: bool,
+    /// Do not draw pictures
+    #[arg(long)]
+    pub no_plots: bool,
+    /// What to print: a table for people, or JSON for programs
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Do not show progress
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Table,
+    Json,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  swarmlab run scenarios/quickstart.toml
+  swarmlab run scenarios/failures.toml --strategy binpack --seed 7 --out /tmp/binpack
+  swarmlab run scenarios/quickstart.toml --log run.jsonl && swarmlab replay run.jsonl")]
+pub struct RunArguments {
+    /// Scenario file, or a directory with an openb trace
+    pub scenario: PathBuf,
+    /// Strategy; the first one of the scenario if none is given
+    #[arg(long)]
+    pub strategy: Option<Strategy>,
+    /// Seed of the first repetition; the scenario's if none is given
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Write an event log that `replay` can repeat (of the first repetition)
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+    /// Runs at the same time; all processors if none is given
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<usize>,
+    #[command(flatten)]
+    pub input: ScenarioArguments,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Every strategy sees the same arrivals and failures for the same seed. A strategy wins a metric
+where the paired t-test over the seeds, corrected by Holm's method, finds it better than every
+other one at the 5 % level.
+
+Examples:
+  swarmlab compare scenarios/quickstart.toml
+  swarmlab compare scenarios/*.toml --seeds 10 --out /tmp/all
+  swarmlab compare scenarios/openb.toml --traces ~/traces/openb --strategies spread,binpack")]
+pub struct CompareArguments {
+    /// Scenario files, or directories with an openb trace
+    #[arg(required = true)]
+    pub scenarios: Vec<PathBuf>,
+    /// Strategies to compare; those of the scenario if none are given
+    #[arg(long, value_delimiter = ',')]
+    pub strategies: Vec<Strategy>,
+    /// Number of seeds
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub seeds: u32,
+    /// First seed; the scenario's if none is given
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Runs at the same time; all processors if none is given
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<usize>,
+    #[command(flatten)]
+    pub input: ScenarioArguments,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  swarmlab explain scenarios/zones.toml --class web
+  swarmlab explain scenarios/ports.toml --class proxy --at 5m --strategy binpack --format json")]
+pub struct ExplainArguments {
+    /// Scenario file, or a directory with an openb trace
+    pub scenario: PathBuf,
+    /// Class of the container
+    #[arg(long, value_name = "NAME")]
+    pub class: String,
+    /// Virtual time at which to ask, such as 90s or 2h; the end of the run if none is given
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// Strategy; the first one of the scenario if none is given
+    #[arg(long)]
+    pub strategy: Option<Strategy>,
+    /// Seed; the scenario's if none is given
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// What to print: a table for people, or JSON for programs
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    #[command(flatten)]
+    pub input: ScenarioArguments,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Without --strategy every line must come out as logged; the first that does not is shown and the
+exit code is 1. With --strategy the logged requests and failures are given to another strategy.
+
+Examples:
+  swarmlab replay run.jsonl
+  swarmlab replay run.jsonl --strategy binpack --out /tmp/what-if")]
+pub struct ReplayArguments {
+    /// Event log
+    pub log: PathBuf,
+    /// Decide with this strategy instead
+    #[arg(long)]
+    pub strategy: Option<Strategy>,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ValidateArguments {
+    /// Scenario files
+    #[arg(required = true)]
+    pub scenarios: Vec<PathBuf>,
+    #[command(flatten)]
+    pub input: ScenarioArguments,
+}
