@@ -202,6 +202,10 @@ pub struct ReplayArguments {
 }
 
 #[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  swarmlab validate scenarios/*.toml --traces ~/traces/openb
+  swarmlab validate my.toml --set run.duration=2h")]
 pub struct ValidateArguments {
     /// Scenario files
     #[arg(required = true)]

@@ -11,6 +11,9 @@ use super::chart::{
 /// Percentiles of decision latency that are drawn.
 const PERCENTILES: [f64; 9] = [25.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99, 100.0];
 
+/// Most nodes that have a row each before rows are drawn together.
+const NODES_DRAWN_MAX: usize = 10_000;
+
 /// The metrics that are drawn side by side: enough to choose a strategy by, few enough to read.
 const COMPARED: [Metric; 22] = [
     Metric::Placed,
@@ -155,24 +158,32 @@ fn load(title: &str, strategies: &[StrategyRuns]) -> Option<HeatMap> {
     // Without reservations there is no capacity to compare with, so the fullest cell of all maps is full.
     let most = maps.iter().map(|(_, _, map)| most(map)).fold(0.0, f32::max);
     let scale = if containers && most > 0.0 { most } else { 1.0 };
-    let panel = |(name, _, map): &(&str, u64, LoadMap)| HeatPanel {
-        name: (*name).to_owned(),
-        rows: (0..map.rows.len())
-            .map(|row| map.row(row).iter().map(|cell| Some(cell / scale)).collect())
-            .collect(),
+    let nodes: usize = any.rows.iter().map(|row| row.nodes).sum();
+    // A row that stands for several nodes is drawn as often, so that the axis counts nodes.
+    let copies = |nodes_of_row: usize| if nodes <= NODES_DRAWN_MAX { nodes_of_row } else { 1 };
+    let panel = |(name, _, map): &(&str, u64, LoadMap)| {
+        let row = |row: usize| -> Vec<Option<f32>> { map.row(row).iter().map(|cell| Some(cell / scale)).collect() };
+        let numbered = map.rows.iter().enumerate();
+        HeatPanel {
+            name: (*name).to_owned(),
+            rows: numbered
+                .flat_map(|(number, described)| std::iter::repeat_n(row(number), copies(described.nodes)))
+                .collect(),
+        }
     };
     Some(HeatMap {
         title: format!("{title}: load by node"),
-        subtitle: match any.rows.iter().map(|row| row.nodes).max() {
-            Some(nodes) if nodes > 1 => format!("seed {seed}; nodes by name, up to {nodes} to a row"),
-            _ => format!("seed {seed}; nodes by name"),
-        },
+        subtitle: format!("seed {seed}; nodes in the order of the scenario"),
         value_label: if containers {
             format!("containers (share of the most, {most:.0})")
         } else {
             "reserved (larger share of CPU and memory)".to_owned()
         },
-        rows_label: "nodes".to_owned(),
+        rows_label: if nodes <= NODES_DRAWN_MAX {
+            "nodes".to_owned()
+        } else {
+            "groups of neighbouring nodes".to_owned()
+        },
         absent_label: "node down".to_owned(),
         seconds: (0.0, end.as_secs_f64()),
         panels: maps.iter().map(panel).collect(),
