@@ -11,4 +11,5 @@ mod openb;
 mod reference;
 mod regressions;
 mod scenario;
+mod skip;
 mod tidy;

@@ -1,8 +1,7 @@
 //! The real cluster trace, end to end: figures of runs against counts taken directly from the CSV files.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use swarmlab::cluster::Cluster;
 use swarmlab::experiment::{Cell, run_cell};
@@ -12,32 +11,7 @@ use swarmlab::scenario::{Options, load};
 use swarmlab::scheduler::Strategy;
 use swarmlab::sim::{Observation, Observer, Verdict};
 
-/// The directory of the trace, which the repository holds no copy of.
-fn traces() -> Option<PathBuf> {
-    let given = std::env::var_os("SWARMLAB_TRACES").map(PathBuf::from);
-    let root = given.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/traces"));
-    let directory = root.join("openb");
-    if directory.is_dir() {
-        return Some(directory);
-    }
-    println!("skipped: no cluster traces (set SWARMLAB_TRACES)");
-    None
-}
-
-/// The rows of a CSV file by column, read as plainly as can be.
-fn rows(path: &Path) -> Vec<BTreeMap<String, String>> {
-    let text = fs::read_to_string(path).expect("the trace");
-    let mut lines = text.lines();
-    let header: Vec<&str> = lines.next().expect("a header").split(',').collect();
-    let row = |line: &str| {
-        header
-            .iter()
-            .map(|name| (*name).to_owned())
-            .zip(line.split(',').map(str::to_owned))
-            .collect()
-    };
-    lines.map(row).collect()
-}
+use crate::skip::{rows, traces};
 
 fn number(row: &BTreeMap<String, String>, column: &str) -> u64 {
     row[column].parse().expect("a whole number")
@@ -75,7 +49,7 @@ impl Observer for Placed {
 
 #[test]
 fn every_task_of_the_trace_is_placed_once() {
-    let Some(directory) = traces() else {
+    let Some(directory) = traces("openb") else {
         return;
     };
     let pods = rows(&directory.join("openb_pod_list_default.csv"));

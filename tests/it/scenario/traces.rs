@@ -1,14 +1,16 @@
 //! Recorded workloads and node lists.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use swarmlab::model::{Bytes, Cpus, Resources, Time};
 use swarmlab::scenario::{Code, Options, Scenario, parse};
 use swarmlab::sim::{Source, Trace};
+
+use crate::skip::{rows, traces};
 
 use super::NODES;
 
@@ -247,18 +249,6 @@ fn many_faulty_rows_are_counted_and_may_be_skipped() {
     assert_eq!(warnings, [(Code::SkippedRows, "50 rows were skipped")]);
 }
 
-/// The directory of real traces, if this machine has one.
-fn real() -> Option<PathBuf> {
-    let given = std::env::var_os("SWARMLAB_TRACES").map(PathBuf::from);
-    let directory = given.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/traces"));
-    let openb = directory.join("openb");
-    if !openb.is_dir() {
-        println!("skipped: no cluster traces (set SWARMLAB_TRACES)");
-        return None;
-    }
-    Some(openb)
-}
-
 fn openb(directory: &Path, pods: &str) -> Scenario {
     let text = format!(
         "[run]\nfilters = [\"constraint\", \"resources\"]\n\
@@ -272,26 +262,11 @@ fn openb(directory: &Path, pods: &str) -> Scenario {
     parse("openb.toml", &text, Path::new(""), &options).unwrap_or_else(|complaints| panic!("{complaints}"))
 }
 
-/// A list as rows of fields by column, read in the plainest way: none of these files has quotes.
-fn plainly(path: &Path) -> Vec<HashMap<String, String>> {
-    let text = fs::read_to_string(path).expect("it is there");
-    let mut lines = text.lines();
-    let header: Vec<&str> = lines.next().expect("there is a header").split(',').collect();
-    let row = |line: &str| {
-        header
-            .iter()
-            .map(|name| (*name).to_owned())
-            .zip(line.split(',').map(str::to_owned))
-            .collect()
-    };
-    lines.map(row).collect()
-}
-
 #[test]
 fn real_nodes_add_up() {
-    let Some(directory) = real() else { return };
+    let Some(directory) = traces("openb") else { return };
     let nodes = openb(&directory, "openb_pod_list_default.csv").plan.nodes;
-    let rows = plainly(&directory.join("openb_node_list_all_node.csv"));
+    let rows = rows(&directory.join("openb_node_list_all_node.csv"));
     assert_eq!(nodes.len(), rows.len());
     for (node, row) in nodes.iter().zip(&rows) {
         assert_eq!(node.name, row["sn"]);
@@ -327,11 +302,11 @@ fn real_nodes_add_up() {
 
 #[test]
 fn real_pods_add_up() {
-    let Some(directory) = real() else { return };
+    let Some(directory) = traces("openb") else { return };
     let scenario = openb(&directory, "openb_pod_list_default.csv");
     let trace = trace_of(&scenario, 0);
-    let number = |row: &HashMap<String, String>, column: &str| row[column].parse::<u64>().unwrap_or(0);
-    let mut rows = plainly(&directory.join("openb_pod_list_default.csv"));
+    let number = |row: &BTreeMap<String, String>, column: &str| row[column].parse::<u64>().unwrap_or(0);
+    let mut rows = rows(&directory.join("openb_pod_list_default.csv"));
     rows.sort_by_key(|row| number(row, "creation_time"));
     assert_eq!((trace.rows.len(), rows.len()), (8_152, 8_152));
     for (row, expected) in trace.rows.iter().zip(&rows) {
@@ -369,7 +344,7 @@ fn real_pods_add_up() {
 
 #[test]
 fn all_real_pod_lists_load() {
-    let Some(directory) = real() else { return };
+    let Some(directory) = traces("openb") else { return };
     let listed = fs::read_dir(&directory).expect("it is a directory");
     let mut names: Vec<String> = listed
         .flatten()
