@@ -1,4 +1,42 @@
-//! swarmlab: Docker Swarm's scheduler, simulated and measured.
+//! Docker Swarm's scheduler, simulated and measured.
+//!
+//! In reading order, each module below those that use it (ARCHITECTURE.md has the rules):
+//!
+//! * [`model`]: the nouns — amounts, time, labels, ports, requests.
+//! * [`cluster`]: every fact about nodes and containers, in one place that alone may alter them.
+//! * [`scheduler`]: which node takes a container, and why no other does.
+//! * [`sim`]: virtual time, in which a workload and its faults drive the scheduler.
+//! * [`scenario`]: the files in which people describe all that, and what is wrong with them.
+//! * [`metrics`]: what a run comes to in numbers, and when two strategies really differ.
+//! * [`eventlog`]: a run written down line by line, and repeated.
+//! * [`experiment`]: every strategy with every seed.
+//! * [`report`]: tables, files and pictures.
+//! * [`cli`]: the program.
+//!
+//! One decision, without a simulation around it:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use rand::{SeedableRng, rngs::ChaCha8Rng};
+//! use swarmlab::cluster::{Cluster, NewNode};
+//! use swarmlab::model::{Bytes, Cpus, Request, Resources};
+//! use swarmlab::scheduler::{Scheduler, Settings, Strategy, reserve};
+//!
+//! let mut cluster = Cluster::new();
+//! for name in ["node-1", "node-2"] {
+//!     let capacity = Resources::new(Cpus::whole(4), Bytes::from_gib(8));
+//!     cluster.add_node(NewNode { name: name.into(), capacity, ..NewNode::default() });
+//! }
+//! let mut scheduler = Scheduler::new(Settings::new(Strategy::Spread));
+//! let mut rng = ChaCha8Rng::seed_from_u64(1);
+//! let resources = Resources::new(Cpus::from_millis(250), Bytes::from_mib(512));
+//! let request = scheduler.prepare(Arc::new(Request { resources, ..Request::default() }));
+//!
+//! let (_, first) = reserve(&mut scheduler, &mut cluster, &request, "web-1", "", &mut rng).expect("there is room");
+//! let (_, second) = reserve(&mut scheduler, &mut cluster, &request, "web-2", "", &mut rng).expect("there is room");
+//! assert_eq!(cluster.node(first.node).name(), "node-1");
+//! assert_eq!(cluster.node(second.node).name(), "node-2");
+//! ```
 
 #![warn(missing_docs)]
 
