@@ -5,15 +5,16 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::scheduler::Strategy;
+use crate::sim::RunPlan;
 
 const EXAMPLES: &str = "\
 Examples:
   swarmlab compare scenarios/quickstart.toml      Which strategy serves this workload best?
   swarmlab compare scenarios/openb.toml --traces DIR
                                                   The same on a real cluster's trace
-  swarmlab run scenarios/zones.toml --strategy binpack --set workload.web.replicas=5
-  swarmlab explain scenarios/zones.toml --class web --at 10m
-  swarmlab validate scenarios/*.toml
+  swarmlab run scenarios/zones.toml --strategy binpack --set workload.front.replicas=2
+  swarmlab explain scenarios/zones.toml --class database --at 3h
+  swarmlab validate scenarios/quickstart.toml
 
 Exit codes:
   0    done
@@ -71,6 +72,28 @@ pub struct ScenarioArguments {
     pub lenient: bool,
 }
 
+/// Which of the runs of a scenario.
+#[derive(Clone, Debug, Args)]
+pub struct ChoiceArguments {
+    /// Strategy; the first one of the scenario if none is given
+    #[arg(long)]
+    pub strategy: Option<Strategy>,
+    /// Seed, of the first repetition if there are several; the scenario's if none is given
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+}
+
+impl ChoiceArguments {
+    /// Strategy and seed for a scenario that is run in this way.
+    pub fn of(&self, run: &RunPlan) -> (Strategy, u64) {
+        let first = run.strategies.first().copied();
+        (
+            self.strategy.or(first).unwrap_or(Strategy::Spread),
+            self.seed.unwrap_or(run.seed),
+        )
+    }
+}
+
 /// What is written, and how.
 #[derive(Clone, Debug, Args)]
 pub struct OutputArguments {
@@ -101,17 +124,13 @@ pub enum Format {
 #[command(after_help = "\
 Examples:
   swarmlab run scenarios/quickstart.toml
-  swarmlab run scenarios/failures.toml --strategy binpack --seed 7 --out /tmp/binpack
+  swarmlab run scenarios/rolling-failures.toml --strategy binpack --seed 7 --out /tmp/binpack
   swarmlab run scenarios/quickstart.toml --log run.jsonl && swarmlab replay run.jsonl")]
 pub struct RunArguments {
     /// Scenario file, or a directory with an openb trace
     pub scenario: PathBuf,
-    /// Strategy; the first one of the scenario if none is given
-    #[arg(long)]
-    pub strategy: Option<Strategy>,
-    /// Seed of the first repetition; the scenario's if none is given
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
+    #[command(flatten)]
+    pub choice: ChoiceArguments,
     /// Write an event log that `replay` can repeat (of the first repetition)
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
@@ -132,7 +151,7 @@ other one at the 5 % level.
 
 Examples:
   swarmlab compare scenarios/quickstart.toml
-  swarmlab compare scenarios/*.toml --seeds 10 --out /tmp/all
+  swarmlab compare scenarios/zones.toml scenarios/web-fleet.toml --seeds 10 --out /tmp/both
   swarmlab compare scenarios/openb.toml --traces ~/traces/openb --strategies spread,binpack")]
 pub struct CompareArguments {
     /// Scenario files, or directories with an openb trace
@@ -159,8 +178,8 @@ pub struct CompareArguments {
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Examples:
-  swarmlab explain scenarios/zones.toml --class web
-  swarmlab explain scenarios/ports.toml --class proxy --at 5m --strategy binpack --format json")]
+  swarmlab explain scenarios/zones.toml --class database
+  swarmlab explain scenarios/port-contention.toml --class proxy --at 5m --strategy binpack --format json")]
 pub struct ExplainArguments {
     /// Scenario file, or a directory with an openb trace
     pub scenario: PathBuf,
@@ -170,12 +189,8 @@ pub struct ExplainArguments {
     /// Virtual time at which to ask, such as 90s or 2h; the end of the run if none is given
     #[arg(long, value_name = "TIME")]
     pub at: Option<String>,
-    /// Strategy; the first one of the scenario if none is given
-    #[arg(long)]
-    pub strategy: Option<Strategy>,
-    /// Seed; the scenario's if none is given
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
+    #[command(flatten)]
+    pub choice: ChoiceArguments,
     /// What to print: a table for people, or JSON for programs
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,

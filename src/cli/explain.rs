@@ -7,7 +7,6 @@ use crate::cluster::Cluster;
 use crate::model::Time;
 use crate::report::ShownExplanation;
 use crate::scenario::units;
-use crate::scheduler::Strategy;
 use crate::sim::{Observation, Observer, Run, one_more, simulate};
 
 use super::Outcome;
@@ -41,13 +40,10 @@ pub fn explain(arguments: &ExplainArguments) -> anyhow::Result<Outcome> {
         );
         return Ok(super::usage(&error));
     };
-    let strategy = arguments
-        .strategy
-        .or_else(|| plan.run.strategies.first().copied())
-        .unwrap_or(Strategy::Spread);
+    let (strategy, seed) = arguments.choice.of(&plan.run);
     let run = Run {
         strategy,
-        seed: arguments.seed.unwrap_or(plan.run.seed),
+        seed,
         stopwatch: None,
         interrupted: None,
     };

@@ -23,11 +23,7 @@ pub fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
         Err(Refused::Usage(error)) => return Ok(super::usage(&error)),
     };
     let plan = &loaded.scenario.plan;
-    let strategy = arguments
-        .strategy
-        .or_else(|| plan.run.strategies.first().copied())
-        .unwrap_or(Strategy::Spread);
-    let first = arguments.seed.unwrap_or(plan.run.seed);
+    let (strategy, first) = arguments.choice.of(&plan.run);
     let seeds: Vec<u64> = (0..u64::from(plan.run.repetitions))
         .map(|number| first.wrapping_add(number))
         .collect();

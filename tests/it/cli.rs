@@ -493,6 +493,68 @@ mod stopped {
     }
 }
 
+/// The examples of the help texts and the commands of the README do what they say, but for those with a placeholder or
+/// a pager.
+#[cfg(unix)]
+#[test]
+fn every_example_runs_as_written() {
+    let commands = ["", "run", "compare", "explain", "replay", "validate"];
+    let mut texts: Vec<String> = commands
+        .iter()
+        .map(|command| {
+            outcome(
+                &[command, "--help"]
+                    .map(str::trim)
+                    .into_iter()
+                    .filter(|word| !word.is_empty())
+                    .collect::<Vec<_>>(),
+            )
+            .1
+        })
+        .collect();
+    texts.push(fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("the README"));
+    let example = |line: &str| {
+        let line = line.trim_start().trim_start_matches("$ ");
+        // In the overview of all commands, what an example is for stands beside it.
+        let command = line.split("   ").next().unwrap_or_default();
+        let placeholder = ["DIR", "FILE", "~", "my.toml", "man -l", "c1m", "run.jsonl --"]
+            .iter()
+            .any(|word| command.contains(word));
+        (command.starts_with("swarmlab ") && !placeholder).then(|| command.to_owned())
+    };
+    let mut examples: Vec<String> = texts.iter().flat_map(|text| text.lines()).filter_map(example).collect();
+    examples.sort();
+    examples.dedup();
+    assert!(examples.len() >= 9, "{examples:#?}");
+
+    let out = scratch();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    std::os::unix::fs::symlink(root.join("scenarios"), out.path().join("scenarios")).expect("a link");
+    let programs = Path::new(env!("CARGO_BIN_EXE_swarmlab"))
+        .parent()
+        .expect("a directory")
+        .display()
+        .to_string();
+    let search = format!("{programs}:{}", std::env::var("PATH").unwrap_or_default());
+    // A log to replay, for the examples that begin with one.
+    examples.insert(
+        0,
+        "swarmlab run scenarios/quickstart.toml --no-plots --log run.jsonl".to_owned(),
+    );
+    for example in examples {
+        let inside = example.replace("/tmp/", &format!("{}/", out.path().display()));
+        let mut shell = Command::new("bash");
+        shell
+            .args(["-c", &inside])
+            .current_dir(&out)
+            .env("PATH", &search)
+            .stdin(Stdio::null());
+        let output = shell.output().expect("a shell");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{example}: {errors}");
+    }
+}
+
 #[test]
 fn help_has_examples_and_everything_is_generated() {
     for arguments in [
