@@ -14,7 +14,7 @@ use swarmlab::cluster::{Cluster, Image, NewNode, NodeChange, Placement};
 use swarmlab::model::{Bytes, Cpus, Labels, Overcommit, PortBinding, Request, Resources};
 use swarmlab::scheduler::{Scheduler, Settings, Strategy, reserve};
 
-const NODES: [usize; 4] = [10, 100, 1_000, 10_000];
+const NODES: [usize; 5] = [10, 100, 1_000, 10_000, 100_000];
 const CONTAINERS_PER_NODE: usize = 30;
 
 fn cluster(nodes: usize) -> Cluster {

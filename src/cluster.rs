@@ -36,6 +36,8 @@ pub struct Cluster {
     ids: BTreeSet<(Box<str>, ContainerIdx)>,
     swarm_ids: BTreeSet<(Box<str>, ContainerIdx)>,
     journal: Journal,
+    /// The changes of labels and images among those of `journal`: rare, and all that a look-up table of either needs.
+    descriptions: Journal,
     layout: u64,
     totals: Totals,
 }
@@ -111,7 +113,10 @@ impl Cluster {
         match change {
             NodeChange::Health(health) => node.health = health.min(HEALTHY),
             NodeChange::Schedulable(schedulable) => node.schedulable = schedulable,
-            NodeChange::Labels(labels) => node.set_labels(labels),
+            NodeChange::Labels(labels) => {
+                node.set_labels(labels);
+                self.descriptions.record(idx);
+            }
             NodeChange::Capacity(capacity, overcommit) => {
                 node.capacity = capacity;
                 node.overcommit = overcommit;
@@ -121,9 +126,13 @@ impl Cluster {
             NodeChange::AddImage(image) => {
                 if !node.images.contains(&image) {
                     node.images.push(image);
+                    self.descriptions.record(idx);
                 }
             }
-            NodeChange::RemoveImage(image) => node.images.retain(|held| *held != image),
+            NodeChange::RemoveImage(image) => {
+                node.images.retain(|held| *held != image);
+                self.descriptions.record(idx);
+            }
         }
         self.journal.record(idx);
     }
@@ -268,6 +277,17 @@ impl Cluster {
         self.journal.since(revision)
     }
 
+    /// The number of changes to the labels and images of nodes so far.
+    pub fn description_revision(&self) -> u64 {
+        self.descriptions.revision()
+    }
+
+    /// The nodes whose labels or images changed since a [`Cluster::description_revision`], with repetitions; `None` if
+    /// that is too long ago to say.
+    pub fn described_since(&self, revision: u64) -> Option<&[NodeIdx]> {
+        self.descriptions.since(revision)
+    }
+
     /// Changes whenever nodes are added or removed, so that positions in tie order shift.
     pub fn layout(&self) -> u64 {
         self.layout
@@ -366,11 +386,11 @@ impl Cluster {
                 extra.used -= units(*amount);
             }
         }
-        if !node.ports.is_empty() {
+        if !node.ports.is_empty() || !node.host_mode_ports.is_empty() {
+            let before = node.ports.len() + node.host_mode_ports.len();
             node.ports.retain(|port| port.container != idx);
-        }
-        if !node.host_mode_ports.is_empty() {
             node.host_mode_ports.retain(|(_, owner)| *owner != idx);
+            node.port_changes += u64::from(node.ports.len() + node.host_mode_ports.len() != before);
         }
         for name in container.names() {
             self.names.remove(name, idx);
@@ -434,9 +454,14 @@ fn occupy_ports(node: &mut Node, idx: ContainerIdx, container: &Container) {
     if request.uses_host_network() && !container.pending {
         let ports = request.exposed_ports.iter().map(|port| (port.clone(), idx));
         node.host_mode_ports.extend(ports);
+        node.port_changes += 1;
     }
     let bindings = request.port_bindings.iter().chain(container.published());
     let mut own: Vec<&PortBinding> = bindings.filter(|binding| !binding.host_port.is_empty()).collect();
+    if own.is_empty() {
+        return;
+    }
+    node.port_changes += 1;
     own.sort();
     own.dedup();
     node.ports.extend(own.into_iter().map(|binding| OccupiedPort {

@@ -12,6 +12,7 @@ mod creation;
 mod explanation;
 mod expression;
 mod filter;
+mod index;
 mod prepared;
 mod rejection;
 mod settings;
@@ -45,6 +46,7 @@ use crate::model::{NodeIdx, Request};
 
 use classes::Classes;
 use filter::Question;
+use index::NodeIndex;
 use tournament::Tournament;
 use weight::{Key, weigh};
 
@@ -53,6 +55,7 @@ use weight::{Key, weigh};
 pub struct Scheduler {
     settings: Settings,
     classes: Classes,
+    index: NodeIndex,
 }
 
 /// Where a container goes.
@@ -70,6 +73,7 @@ impl Scheduler {
         Scheduler {
             settings,
             classes: Classes::default(),
+            index: NodeIndex::default(),
         }
     }
 
@@ -135,37 +139,21 @@ impl Scheduler {
         let key = |node: &Node| key(settings, &question, node);
         let size = Tournament::size(cluster.order().len(), drawn);
         let build = || Tournament::new(cluster, drawn, key);
-        let found = match self.classes.tournament(request, soft, size, build) {
-            Some(tournament) => {
-                tournament.sync(cluster, key);
-                let best = tournament.best_key();
-                let position = match (best.is_accepted(), drawn) {
-                    (true, true) => tournament.accepted_position(rng.random_range(0..tournament.accepted())),
-                    (true, false) => tournament.best_position(),
-                    (false, _) => 0,
-                };
-                (best, cluster.order().get(position).copied())
-            }
-            None if drawn => {
-                let accepted: Vec<NodeIdx> = cluster
-                    .nodes()
-                    .filter(|(_, node)| key(node).is_accepted())
-                    .map(|(idx, _)| idx)
-                    .collect();
-                if accepted.is_empty() {
-                    best_by_scan(cluster, key)
-                } else {
-                    // Node indices have 32 bits.
-                    let number = rng.random_range(0..accepted.len() as u32);
-                    return Ok(accepted[number as usize]);
-                }
-            }
-            None => best_by_scan(cluster, key),
+        let Some(tournament) = self.classes.tournament(request, soft, cluster, size, build) else {
+            let found = self.index.best(settings, &question, rng);
+            return found.map_err(|best| rejection(settings, &question, best));
         };
-        match found {
-            (best, Some(node)) if best.is_accepted() => Ok(node),
-            (best, _) => Err(rejection(settings, &question, best)),
+        tournament.sync(cluster, key);
+        let best = tournament.best_key();
+        if !best.is_accepted() {
+            return Err(rejection(settings, &question, best));
         }
+        let position = if drawn {
+            tournament.accepted_position(rng.random_range(0..tournament.accepted()))
+        } else {
+            tournament.best_position()
+        };
+        Ok(cluster.order()[position])
     }
 
     fn rank_pass(&self, question: &Question<'_>, rng: &mut impl Rng) -> Result<Vec<NodeIdx>, Rejection> {
@@ -219,18 +207,6 @@ fn key(settings: &Settings, question: &Question<'_>, node: &Node) -> Key {
         Ok(weight) => Key::accepted(settings.strategy, weight.total(), node.containers().len()),
         Err(_) => Key::refused(settings.filters.len()),
     }
-}
-
-/// The greatest key and the first node in tie order that has it.
-fn best_by_scan(cluster: &Cluster, key: impl Fn(&Node) -> Key) -> (Key, Option<NodeIdx>) {
-    let mut best = (Key::ABSENT, None);
-    for (idx, node) in cluster.nodes() {
-        let key = key(node);
-        if key > best.0 {
-            best = (key, Some(idx));
-        }
-    }
-    best
 }
 
 /// What the greatest key says when no node is accepted: the stage that every candidate failed at the latest.

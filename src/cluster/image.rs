@@ -1,7 +1,7 @@
 //! Images as the scheduler sees them.
 
 /// An image that a node holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Image {
     /// Normally `sha256:…`.
     pub id: String,

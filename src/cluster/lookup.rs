@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::model::{ContainerIdx, NodeIdx};
 
-use super::Cluster;
+use super::{Cluster, Container};
 
 /// Length of a short ID.
 const SHORT_ID: usize = 12;
@@ -19,6 +19,26 @@ impl Cluster {
     /// As [`Cluster::find`], among the containers of one node only.
     pub fn find_on(&self, node: NodeIdx, query: &str) -> Option<ContainerIdx> {
         self.find_where(query, |idx| self.expect_container(idx).node == node)
+    }
+
+    /// Nodes among which are all on which [`Cluster::find_on`] finds something for this query; with repetitions.
+    pub fn may_hold<'a>(&'a self, query: &'a str) -> impl Iterator<Item = NodeIdx> + 'a {
+        let by_id = [&self.ids, &self.swarm_ids]
+            .into_iter()
+            .filter(|_| !query.is_empty())
+            .flat_map(move |ids| prefixed(ids, query))
+            .map(|(_, idx)| idx);
+        let found = by_id.chain(self.by_any_name(query));
+        found.map(|idx| self.expect_container(idx).node)
+    }
+
+    /// Containers whose ID or first name is exactly this text, with repetitions.
+    pub fn known_as<'a>(&'a self, text: &'a str) -> impl Iterator<Item = &'a Container> + 'a {
+        let by_id = prefixed(&self.ids, text)
+            .take_while(move |(id, _)| *id == text)
+            .map(|(_, idx)| idx);
+        let found = by_id.chain(self.named(text)).map(|idx| self.expect_container(idx));
+        found.filter(move |container| container.name() == text || container.id() == text)
     }
 
     fn find_where(&self, query: &str, admit: impl Fn(ContainerIdx) -> bool) -> Option<ContainerIdx> {

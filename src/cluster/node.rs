@@ -76,6 +76,8 @@ pub struct Node {
     pub(super) containers: Vec<ContainerIdx>,
     pub(super) ports: Vec<OccupiedPort>,
     pub(super) host_mode_ports: Vec<(String, ContainerIdx)>,
+    /// Raised whenever either of the two lists above changes.
+    pub(super) port_changes: u64,
     /// Rank in tie order; meaningless once removed.
     pub(super) position: u32,
 }
@@ -140,6 +142,7 @@ impl Node {
             containers: Vec::new(),
             ports: Vec::new(),
             host_mode_ports: Vec::new(),
+            port_changes: 0,
             position: 0,
         }
     }
@@ -219,6 +222,11 @@ impl Node {
         self.host_mode_ports
             .iter()
             .map(|(port, container)| (port.as_str(), *container))
+    }
+
+    /// Raised whenever the ports that its containers occupy change.
+    pub fn port_changes(&self) -> u64 {
+        self.port_changes
     }
 
     pub(super) fn set_labels(&mut self, labels: Labels) {

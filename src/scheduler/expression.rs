@@ -98,9 +98,18 @@ impl Expression {
     }
 
     /// Whether the expression holds for these candidate texts.
-    pub fn holds<'a>(&self, mut candidates: impl Iterator<Item = &'a str>) -> bool {
-        let matched = candidates.any(|candidate| self.matches(candidate));
-        matched == (self.operator == Operator::Equal)
+    pub fn holds<'a>(&self, candidates: impl Iterator<Item = &'a str>) -> bool {
+        self.is_matched_by(candidates) == (self.operator == Operator::Equal)
+    }
+
+    /// Whether any of these texts matches, wanted or not.
+    pub(super) fn is_matched_by<'a>(&self, mut candidates: impl Iterator<Item = &'a str>) -> bool {
+        candidates.any(|candidate| self.matches(candidate))
+    }
+
+    /// The one text that matches, unless the value is a pattern.
+    pub(super) fn literal(&self) -> Option<&str> {
+        matches!(self.matcher, Matcher::Literal).then_some(&self.value)
     }
 
     fn matches(&self, candidate: &str) -> bool {

@@ -2,13 +2,13 @@
 //!
 //! Every filter looks at one node at a time, so that a node's verdict changes only when the node does.
 
-mod affinity;
+pub(super) mod affinity;
 mod constraint;
-mod container_slots;
-mod dependency;
+pub(super) mod container_slots;
+pub(super) mod dependency;
 mod health;
-mod port;
-mod resources;
+pub(super) mod port;
+pub(super) mod resources;
 mod whitelist;
 
 use crate::cluster::{Cluster, Node};
@@ -115,7 +115,7 @@ pub struct Refusal {
 }
 
 impl Question<'_> {
-    fn enforces(&self, expression: &Expression) -> bool {
+    pub(super) fn enforces(&self, expression: &Expression) -> bool {
         self.soft == SoftRules::Enforced || !expression.is_soft()
     }
 

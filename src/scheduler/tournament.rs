@@ -39,6 +39,12 @@ impl Tournament {
         2 * nodes.next_power_of_two() * per_place
     }
 
+    /// How many changes there are to take in; `None` if everything has to be entered anew.
+    pub(super) fn behind(&self, cluster: &Cluster) -> Option<u64> {
+        let changed = cluster.changed_since(self.revision)?;
+        (self.layout == cluster.layout()).then_some(changed.len() as u64)
+    }
+
     /// Takes in what has changed since the last time.
     pub(super) fn sync(&mut self, cluster: &Cluster, key: impl Fn(&Node) -> Key) {
         if self.layout != cluster.layout() {

@@ -6,7 +6,7 @@ use crate::model::Resources;
 use super::{Settings, Strategy};
 
 /// Weight of one point of the health indicator against one percent of load.
-const HEALTH_FACTOR: i32 = 10;
+pub(super) const HEALTH_FACTOR: i32 = 10;
 
 /// A node's score, in the parts that an explanation shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub(super) fn weigh(settings: &Settings, node: &Node, wanted: Resources) -> Resu
 
 /// Percent in use with the request placed, `None` if the node has no room. Truncation admits a node up to just under
 /// 101 % unless capacity is `exact`. Amounts are capped far below the range, so nothing overflows.
-fn percent(used: u64, wanted: u64, total: u64, exact: bool) -> Option<i32> {
+pub(super) fn percent(used: u64, wanted: u64, total: u64, exact: bool) -> Option<i32> {
     if wanted == 0 {
         return Some(100);
     }

@@ -6,9 +6,11 @@ use super::{Expression, Question, Refusal, Rule, abridged};
 
 pub(super) fn refuses(question: &Question<'_>, node: &Node) -> Option<Rule> {
     let affinities = question.request.affinities();
-    question.first_broken(affinities, |expression| {
-        expression.holds(candidates(question.cluster, node, expression.key()))
-    })
+    question.first_broken(affinities, |expression| holds(question.cluster, node, expression))
+}
+
+pub(in crate::scheduler) fn holds(cluster: &Cluster, node: &Node, expression: &Expression) -> bool {
+    expression.holds(candidates(cluster, node, expression.key()))
 }
 
 /// The texts that an affinity with this key compares with: for `container` the ID and first name of every container

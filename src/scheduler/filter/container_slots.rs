@@ -5,10 +5,12 @@ use crate::cluster::Node;
 use super::{Refusal, Rule};
 
 pub(super) fn refuses(node: &Node) -> Option<Rule> {
-    let slots = node.slots()?;
+    is_full(node).then_some(0)
+}
+
+pub(in crate::scheduler) fn is_full(node: &Node) -> bool {
     // A node cannot list more containers than fit into 32 bits.
-    let full = node.containers().len() as i64 >= slots;
-    full.then_some(0)
+    node.slots().is_some_and(|slots| node.containers().len() as i64 >= slots)
 }
 
 pub(super) fn describe(node: &Node) -> Refusal {

@@ -6,7 +6,7 @@ use crate::model::Request;
 use super::{Question, Refusal, Rule};
 
 /// The containers a request depends on, in the order of the error text.
-fn names(request: &Request) -> impl Iterator<Item = &str> {
+pub(in crate::scheduler) fn names(request: &Request) -> impl Iterator<Item = &str> {
     let before_colon = |text: &'_ String| -> usize { text.find(':').unwrap_or(text.len()) };
     let volumes = request.volumes_from.iter().map(move |text| &text[..before_colon(text)]);
     let links = request.links.iter().map(move |text| &text[..before_colon(text)]);

@@ -27,17 +27,27 @@ pub(super) fn refuses(question: &Question<'_>, node: &Node) -> Option<Rule> {
     taken.map(|place| Rule::try_from(place).unwrap_or(Rule::MAX))
 }
 
-/// What occupies a wanted host port. Two bindings clash if their host ports are the same text and their addresses are,
-/// or either binds all interfaces; the original does not look at the protocol.
+/// Whether two bindings of the same host port clash: their addresses are the same text, or either binds all interfaces.
+/// The original does not look at the protocol.
+pub(in crate::scheduler) fn clashes(
+    occupied: &PortBinding,
+    all_interfaces: bool,
+    wanted: &PortBinding,
+    by_protocol: bool,
+) -> bool {
+    (wanted.binds_all_interfaces() || all_interfaces || occupied.host_ip == wanted.host_ip)
+        && (!by_protocol || occupied.protocol() == wanted.protocol())
+}
+
+/// What occupies a wanted host port.
 fn occupant<'a>(question: &Question<'_>, node: &'a Node, wanted: &PortBinding) -> Option<&'a OccupiedPort> {
     if node.ports().is_empty() {
         return None;
     }
-    let wants_all = wanted.binds_all_interfaces();
+    let by_protocol = question.strict.port_protocol;
     node.ports().iter().find(|occupied| {
         occupied.binding.host_port == wanted.host_port
-            && (wants_all || occupied.all_interfaces || occupied.binding.host_ip == wanted.host_ip)
-            && (!question.strict.port_protocol || occupied.binding.protocol() == wanted.protocol())
+            && clashes(&occupied.binding, occupied.all_interfaces, wanted, by_protocol)
     })
 }
 

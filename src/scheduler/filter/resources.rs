@@ -29,7 +29,7 @@ pub(super) fn refuses(question: &Question<'_>, node: &Node) -> Option<Rule> {
     Some(EXTRA.saturating_add(Rule::try_from(short).unwrap_or(Rule::MAX)))
 }
 
-fn free(node: &Node, name: &str) -> u64 {
+pub(in crate::scheduler) fn free(node: &Node, name: &str) -> u64 {
     let extra = node.extra().iter().find(|extra| extra.name == name);
     extra.map_or(0, |extra| extra.total.saturating_sub(extra.used))
 }

@@ -1,0 +1,97 @@
+//! The nodes that are left while filters take some away.
+
+use crate::scheduler::Operator;
+
+use super::node_set::{Members, NodeSet};
+
+/// The nodes that have passed so far.
+#[derive(Debug)]
+pub(super) struct Alive {
+    positions: usize,
+    /// `None` is every node, so that requests that ask for nothing special cost nothing.
+    set: Option<NodeSet>,
+}
+
+impl Alive {
+    pub(super) fn everybody(positions: usize) -> Alive {
+        Alive { positions, set: None }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.set.as_ref().map_or(self.positions == 0, NodeSet::is_empty)
+    }
+
+    /// The set; `None` is every node.
+    pub(super) fn set(&self) -> Option<&NodeSet> {
+        self.set.as_ref()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.set.as_ref().map_or(self.positions, NodeSet::len)
+    }
+
+    /// The position of the node with this number, from 0, in tie order.
+    pub(super) fn nth(&self, number: usize) -> Option<usize> {
+        match &self.set {
+            Some(set) => set.nth(number),
+            None => (number < self.positions).then_some(number),
+        }
+    }
+
+    pub(super) fn keep(&mut self, others: &NodeSet) {
+        match &mut self.set {
+            Some(set) => set.intersect(others),
+            None => self.set = Some(others.clone()),
+        }
+    }
+
+    pub(super) fn drop(&mut self, others: &NodeSet) {
+        self.as_set().subtract(others);
+    }
+
+    pub(super) fn drop_members(&mut self, members: &Members) {
+        match members {
+            Members::Many(set) => self.drop(set),
+            Members::Few(list) if list.is_empty() => {}
+            Members::Few(list) => {
+                let set = self.as_set();
+                list.iter().for_each(|position| set.remove(*position as usize));
+            }
+        }
+    }
+
+    pub(super) fn drop_one(&mut self, position: usize) {
+        self.as_set().remove(position);
+    }
+
+    pub(super) fn keep_only(&mut self, listed: impl IntoIterator<Item = usize>) {
+        let mut kept = NodeSet::none(self.positions);
+        for position in listed {
+            if self.set.as_ref().is_none_or(|set| set.contains(position)) {
+                kept.insert(position);
+            }
+        }
+        self.set = Some(kept);
+    }
+
+    /// Keeps those that match, or drops them, as the operator of an expression says.
+    pub(super) fn apply(&mut self, operator: Operator, matching: &Members) {
+        match (operator, matching) {
+            (Operator::NotEqual, _) => self.drop_members(matching),
+            (Operator::Equal, Members::Many(set)) => self.keep(set),
+            (Operator::Equal, Members::Few(list)) => self.keep_only(list.iter().map(|position| *position as usize)),
+        }
+    }
+
+    pub(super) fn nobody(&mut self) {
+        self.set = Some(NodeSet::none(self.positions));
+    }
+
+    pub(super) fn retain(&mut self, admit: impl FnMut(usize) -> bool) {
+        self.as_set().retain(admit);
+    }
+
+    fn as_set(&mut self) -> &mut NodeSet {
+        self.set.get_or_insert_with(|| NodeSet::all(self.positions))
+    }
+}

@@ -1,0 +1,29 @@
+//! Which nodes satisfy an expression that has been asked before.
+
+use rustc_hash::FxHashMap;
+
+use super::node_set::NodeSet;
+
+/// Answers kept: requests choose the expressions.
+const ANSWERS_MAX: usize = 32;
+
+/// The answers to some expressions, by the text of the expression, until something changes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Answers {
+    sets: FxHashMap<String, NodeSet>,
+}
+
+impl Answers {
+    /// The remembered answer, or the one that `find` finds.
+    pub(super) fn of(&mut self, expression: &str, find: impl FnOnce() -> NodeSet) -> &NodeSet {
+        if !self.sets.contains_key(expression) && self.sets.len() >= ANSWERS_MAX {
+            self.sets.clear();
+        }
+        self.sets.entry(expression.to_owned()).or_insert_with(find)
+    }
+
+    /// Something has changed.
+    pub(super) fn forget(&mut self) {
+        self.sets.clear();
+    }
+}

@@ -1,0 +1,273 @@
+//! A few nodes side by side.
+
+use crate::cluster::Node;
+use crate::scheduler::index::node_set::NodeSet;
+use crate::scheduler::weight::{HEALTH_FACTOR, percent};
+
+use super::bounds::{Bounds, Span};
+use super::{Ask, Best};
+
+/// Nodes in a block.
+pub(super) const LANES: usize = 32;
+
+/// Added to a percentage before it is truncated, so that one that is whole but for rounding is whole.
+///
+/// A percentage `(used + wanted) * (100 / total)` is at most 102 wherever it matters, and off by at most two roundings
+/// of 2^-53 each, together less than 2.3e-14; adding the margin rounds once more, by less than 1.2e-14. So the sum is
+/// above the true value if that is whole, because the margin is above 3.5e-14. If the true value is below a whole
+/// number, then by at least `1 / total`, so the sum stays below it as long as `1 / total` is above the margin and the
+/// roundings, 9.2e-14: for totals up to [`TOTAL_MAX`]. Beyond, nodes are looked at with integers.
+pub(super) const MARGIN: f64 = 1.0 / (1_u64 << 44) as f64;
+
+/// The largest total for which the above holds: 8 TiB, or 8,796 CPUs.
+const TOTAL_MAX: u64 = 1 << 43;
+
+/// Reservations are cut off here: far above every total, so what is cut off is full, and far below 2^53, so that sums
+/// are exact.
+const USED_MAX: u64 = 1 << 51;
+
+/// The rate of a node that has nothing: finite, so that nothing times it is nothing.
+const RATE_MAX: f64 = 1e300;
+
+/// One node as it lies in a block.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lane {
+    pub(super) position: u32,
+    /// Which of several nodes with the same score is best: the lowest.
+    pub(super) tie: u64,
+    /// The part of the score that does not depend on the request; infinite for a node that is no candidate.
+    base: f64,
+    cpus: Amounts,
+    memory: Amounts,
+    large: bool,
+}
+
+/// One resource of a node.
+#[derive(Clone, Copy, Debug)]
+struct Amounts {
+    used: f64,
+    total: f64,
+    /// Percent per unit.
+    rate: f64,
+}
+
+/// One resource of the nodes of a block.
+#[derive(Clone, Debug)]
+struct Column {
+    used: [f64; LANES],
+    total: [f64; LANES],
+    rate: [f64; LANES],
+}
+
+/// The nodes of a block, column by column.
+#[derive(Clone, Debug)]
+pub(super) struct Block {
+    cpus: Column,
+    memory: Column,
+    base: [f64; LANES],
+    tie: [u64; LANES],
+    position: [u32; LANES],
+    /// Whether some total is above [`TOTAL_MAX`].
+    large: bool,
+}
+
+impl Lane {
+    pub(super) fn new(position: u32, node: &Node, packs: bool) -> Lane {
+        let (total, used) = (node.total(), node.used());
+        let containers = u32::try_from(node.containers().len()).unwrap_or(u32::MAX);
+        let rank = if packs { u32::MAX - containers } else { containers };
+        Lane {
+            position,
+            tie: u64::from(rank) << 32 | u64::from(position),
+            base: if node.is_schedulable() {
+                -f64::from(i32::from(node.health()) * HEALTH_FACTOR)
+            } else {
+                f64::INFINITY
+            },
+            cpus: Amounts::new(used.cpus, total.cpus.nanos()),
+            memory: Amounts::new(used.memory, total.memory.get()),
+            large: total.cpus.nanos().max(total.memory.get()) > TOTAL_MAX,
+        }
+    }
+
+    /// A number that is near that of another node with similar loads: both loads' digits by turns.
+    pub(super) fn neighbourhood(&self) -> u32 {
+        let steps = |amounts: &Amounts| (amounts.used * amounts.rate * 40.0).min(4095.0) as u32;
+        let spread_out = |number: u32| (0..12).fold(0, |all, bit| all | (number >> bit & 1) << (2 * bit));
+        spread_out(steps(&self.cpus)) << 1 | spread_out(steps(&self.memory))
+    }
+}
+
+impl Amounts {
+    fn new(used: u64, total: u64) -> Amounts {
+        Amounts {
+            used: used.min(USED_MAX) as f64,
+            total: total as f64,
+            rate: if total == 0 { RATE_MAX } else { 100.0 / total as f64 },
+        }
+    }
+}
+
+impl Column {
+    const EMPTY: Column = Column {
+        used: [0.0; LANES],
+        total: [0.0; LANES],
+        rate: [0.0; LANES],
+    };
+
+    fn set(&mut self, lane: usize, amounts: &Amounts) {
+        self.used[lane] = amounts.used;
+        self.total[lane] = amounts.total;
+        self.rate[lane] = amounts.rate;
+    }
+
+    fn span(&self, base: &[f64; LANES]) -> Span {
+        let mut span = Span::NOTHING;
+        for lane in 0..LANES {
+            if base[lane] < f64::INFINITY {
+                span.take_in(self.used[lane], self.total[lane], self.rate[lane]);
+            }
+        }
+        span
+    }
+
+    /// The percentage in use with so much more, if there is room for it.
+    #[inline(always)]
+    fn percent(&self, lane: usize, wanted: f64, exact: bool) -> Option<f64> {
+        let after = self.used[lane] + wanted;
+        let percent = whole_part(after * self.rate[lane] + MARGIN);
+        let fits = (percent <= 100.0) & (self.total[lane] >= wanted) & (!exact | (after <= self.total[lane]));
+        fits.then_some(percent)
+    }
+
+    /// The same with integers.
+    fn percent_of_large(&self, lane: usize, wanted: f64, exact: bool) -> Option<f64> {
+        // All of these came from integers and are exact.
+        let [used, wanted, total] = [self.used[lane], wanted, self.total[lane]].map(|amount| amount as u64);
+        percent(used, wanted, total, exact).map(f64::from)
+    }
+}
+
+impl Block {
+    pub(super) const EMPTY: Block = Block {
+        cpus: Column::EMPTY,
+        memory: Column::EMPTY,
+        base: [f64::INFINITY; LANES],
+        tie: [u64::MAX; LANES],
+        position: [0; LANES],
+        large: false,
+    };
+
+    pub(super) fn set(&mut self, lane: usize, node: &Lane) {
+        self.cpus.set(lane, &node.cpus);
+        self.memory.set(lane, &node.memory);
+        self.base[lane] = node.base;
+        self.tie[lane] = node.tie;
+        self.position[lane] = node.position;
+        // It may become small again, which costs speed only.
+        self.large |= node.large;
+    }
+
+    pub(super) fn bounds(&self) -> Bounds {
+        let least_base = self.base.iter().copied().fold(f64::INFINITY, f64::min);
+        let candidates = self.base.iter().zip(&self.tie).filter(|(base, _)| **base < f64::INFINITY);
+        let least_tie = candidates.map(|(_, tie)| *tie).min().unwrap_or(u64::MAX);
+        Bounds::new(
+            least_base,
+            least_tie,
+            self.cpus.span(&self.base),
+            self.memory.span(&self.base),
+            self.large,
+        )
+    }
+
+    /// Looks at every node of the block.
+    pub(super) fn look(&self, ask: &Ask, eligible: Option<&NodeSet>, best: &mut Best) {
+        let scores = self.scores(ask);
+        for (lane, score) in scores.into_iter().enumerate() {
+            if best.is_beaten_by(score, self.tie[lane])
+                && eligible.is_none_or(|eligible| eligible.contains(self.position[lane] as usize))
+            {
+                self.take(lane, score, best);
+            }
+        }
+    }
+
+    /// Looks at one node.
+    pub(super) fn look_at(&self, lane: usize, ask: &Ask, best: &mut Best) {
+        let score = self.score_with_integers(lane, ask);
+        if best.is_beaten_by(score, self.tie[lane]) {
+            self.take(lane, score, best);
+        }
+    }
+
+    pub(super) fn add_those_with_room(&self, ask: &Ask, set: &mut NodeSet) {
+        for (lane, score) in self.scores(ask).into_iter().enumerate() {
+            if score < f64::INFINITY {
+                set.insert(self.position[lane] as usize);
+            }
+        }
+    }
+
+    fn take(&self, lane: usize, score: f64, best: &mut Best) {
+        *best = Best {
+            score,
+            tie: self.tie[lane],
+            position: Some(self.position[lane]),
+        };
+    }
+
+    /// The score of every node, the lowest being the best; infinite for those that cannot take the container.
+    fn scores(&self, ask: &Ask) -> [f64; LANES] {
+        if self.large {
+            return std::array::from_fn(|lane| self.score_with_integers(lane, ask));
+        }
+        // One loop for each case, so that nothing in them branches.
+        match (ask.cpus > 0.0, ask.memory > 0.0) {
+            (true, true) => self.scores_of::<true, true>(ask),
+            (true, false) => self.scores_of::<true, false>(ask),
+            (false, true) => self.scores_of::<false, true>(ask),
+            (false, false) => self.scores_of::<false, false>(ask),
+        }
+    }
+
+    fn scores_of<const CPUS: bool, const MEMORY: bool>(&self, ask: &Ask) -> [f64; LANES] {
+        let (sign, exact) = (ask.sign(), ask.exact);
+        let mut scores = [f64::INFINITY; LANES];
+        for lane in 0..LANES {
+            let cpus = if CPUS { self.cpus.percent(lane, ask.cpus, exact) } else { Some(100.0) };
+            let memory = if MEMORY { self.memory.percent(lane, ask.memory, exact) } else { Some(100.0) };
+            let load = match (cpus, memory) {
+                (Some(cpus), Some(memory)) => cpus + memory,
+                _ => f64::INFINITY,
+            };
+            scores[lane] = if load < f64::INFINITY { self.base[lane] + sign * load } else { f64::INFINITY };
+        }
+        scores
+    }
+
+    fn score_with_integers(&self, lane: usize, ask: &Ask) -> f64 {
+        let cpus = self.cpus.percent_of_large(lane, ask.cpus, ask.exact);
+        let memory = self.memory.percent_of_large(lane, ask.memory, ask.exact);
+        match (cpus, memory) {
+            (Some(cpus), Some(memory)) => self.base[lane] + ask.sign() * (cpus + memory),
+            _ => f64::INFINITY,
+        }
+    }
+}
+
+impl Ask {
+    /// High loads are good if the strategy packs, and low scores are good.
+    fn sign(&self) -> f64 {
+        if self.packs { -1.0 } else { 1.0 }
+    }
+}
+
+/// The whole part of a number that is not negative. Beyond 2^51 it is merely large.
+#[inline(always)]
+pub(super) fn whole_part(number: f64) -> f64 {
+    // Where neighbouring numbers are one apart, adding rounds to a whole number, and subtracting leaves it.
+    const WHOLE: f64 = (1_u64 << 52) as f64;
+    let near = (number + WHOLE) - WHOLE;
+    near - if near > number { 1.0 } else { 0.0 }
+}

@@ -1,0 +1,159 @@
+//! On which nodes which host port is taken.
+
+use rustc_hash::FxHashMap;
+
+use crate::cluster::{Cluster, Node};
+use crate::model::{PortBinding, Request};
+use crate::scheduler::filter::port::clashes;
+
+use super::alive::Alive;
+use super::node_set::Members;
+use super::seen::{News, Seen};
+
+/// The occupied host ports of all nodes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PortIndex {
+    seen: Seen,
+    /// The different occupations of each host port.
+    bound: FxHashMap<Box<str>, Vec<Occupation>>,
+    /// Nodes with a container in network mode `host` that exposes the port.
+    exposed: FxHashMap<Box<str>, Members>,
+    nodes: Vec<OnNode>,
+}
+
+/// One way in which a host port is taken on some nodes.
+#[derive(Clone, Debug)]
+struct Occupation {
+    /// An example: only address and protocol matter.
+    binding: PortBinding,
+    all_interfaces: bool,
+    nodes: Members,
+}
+
+/// What a node has in the table.
+#[derive(Clone, Debug, Default)]
+struct OnNode {
+    changes: u64,
+    bound: Vec<(PortBinding, bool)>,
+    exposed: Vec<Box<str>>,
+}
+
+impl PortIndex {
+    /// Takes away the nodes on which a host port that the request asks for is taken.
+    pub(super) fn restrict(&mut self, cluster: &Cluster, request: &Request, by_protocol: bool, alive: &mut Alive) {
+        self.sync(cluster);
+        if request.uses_host_network() {
+            for port in &request.exposed_ports {
+                if let Some(nodes) = self.exposed.get(port.as_str()) {
+                    alive.drop_members(nodes);
+                }
+            }
+            return;
+        }
+        for wanted in &request.port_bindings {
+            for taken in self.bound.get(wanted.host_port.as_str()).into_iter().flatten() {
+                if clashes(&taken.binding, taken.all_interfaces, wanted, by_protocol) {
+                    alive.drop_members(&taken.nodes);
+                }
+            }
+        }
+    }
+
+    fn sync(&mut self, cluster: &Cluster) {
+        match self.seen.changes(cluster) {
+            News::Nodes(changed) => {
+                for idx in changed {
+                    if let Some(position) = cluster.position(*idx) {
+                        self.update(position, cluster.node(*idx));
+                    }
+                }
+            }
+            News::Everything => {
+                *self = PortIndex {
+                    seen: self.seen,
+                    nodes: vec![OnNode::default(); cluster.order().len()],
+                    ..PortIndex::default()
+                };
+                for (position, (_, node)) in cluster.nodes().enumerate() {
+                    self.update(position, node);
+                }
+            }
+        }
+    }
+
+    fn update(&mut self, position: usize, node: &Node) {
+        if self.nodes[position].changes == node.port_changes() {
+            return;
+        }
+        let positions = self.nodes.len();
+        let before = std::mem::take(&mut self.nodes[position]);
+        for (binding, all_interfaces) in &before.bound {
+            self.free(position, binding, *all_interfaces);
+        }
+        for port in &before.exposed {
+            if let Some(nodes) = self.exposed.get_mut(port) {
+                nodes.remove(position);
+                if nodes.is_empty() {
+                    self.exposed.remove(port);
+                }
+            }
+        }
+        let mut now = OnNode {
+            changes: node.port_changes(),
+            ..OnNode::default()
+        };
+        for occupied in node.ports() {
+            let (binding, all_interfaces) = (&occupied.binding, occupied.all_interfaces);
+            self.take(position, positions, binding, all_interfaces);
+            now.bound.push((binding.clone(), all_interfaces));
+        }
+        for (port, _) in node.host_mode_ports() {
+            let nodes = self.exposed.entry(port.into()).or_insert_with(Members::none);
+            nodes.insert(position, positions);
+            now.exposed.push(port.into());
+        }
+        self.nodes[position] = now;
+    }
+
+    fn take(&mut self, position: usize, positions: usize, binding: &PortBinding, all_interfaces: bool) {
+        let occupations = self.bound.entry(binding.host_port.as_str().into()).or_default();
+        let like = |taken: &&mut Occupation| taken.is_like(binding, all_interfaces);
+        match occupations.iter_mut().find(like) {
+            Some(taken) => taken.nodes.insert(position, positions),
+            None => {
+                let mut nodes = Members::none();
+                nodes.insert(position, positions);
+                occupations.push(Occupation {
+                    binding: binding.clone(),
+                    all_interfaces,
+                    nodes,
+                });
+            }
+        }
+    }
+
+    fn free(&mut self, position: usize, binding: &PortBinding, all_interfaces: bool) {
+        let host_port = binding.host_port.as_str();
+        let Some(occupations) = self.bound.get_mut(host_port) else {
+            return;
+        };
+        occupations.retain_mut(|taken| {
+            if taken.is_like(binding, all_interfaces) {
+                taken.nodes.remove(position);
+            }
+            !taken.nodes.is_empty()
+        });
+        if occupations.is_empty() {
+            self.bound.remove(host_port);
+        }
+    }
+}
+
+impl Occupation {
+    /// Whether it clashes with the same bindings.
+    fn is_like(&self, binding: &PortBinding, all_interfaces: bool) -> bool {
+        self.all_interfaces == all_interfaces
+            && (all_interfaces || self.binding.host_ip == binding.host_ip)
+            && self.binding.protocol() == binding.protocol()
+    }
+}
