@@ -19,7 +19,7 @@ const SIGHTING_SETS: usize = 1 << 11;
 /// Requests remembered per set, so that a few that collide do not keep pushing one another out.
 const SIGHTING_WAYS: usize = 4;
 /// Changes that a tournament takes in for the price of one decision without it.
-const CHANGES_PER_DECISION: u64 = 12;
+const CHANGES_PER_DECISION: u64 = 48;
 /// Nodes that are entered into a new tournament for the price of one decision without it.
 const ENTRIES_PER_DECISION: u64 = 20;
 
@@ -153,7 +153,10 @@ impl Class {
         self.revision = cluster.revision();
         let entries = cluster.order().len() as u64;
         let rebuild = 1 + entries / ENTRIES_PER_DECISION;
-        let behind = self.tournament.as_ref().and_then(|tournament| tournament.behind(cluster));
+        let behind = self
+            .tournament
+            .as_ref()
+            .and_then(|tournament| tournament.behind(cluster));
         if behind.is_some_and(|behind| behind <= CHANGES_PER_DECISION) {
             self.missed = 0;
             return true;

@@ -11,6 +11,7 @@ mod columns;
 mod extras;
 mod images;
 mod labels;
+mod loads;
 mod names;
 mod node_set;
 mod ports;
@@ -28,10 +29,11 @@ use super::{Expression, Filter, Operator, Settings, Strategy};
 
 use alive::Alive;
 use asked::AskedAffinities;
-use columns::{Ask, Columns};
+use columns::Ask;
 use extras::ExtraColumns;
 use images::ImageIndex;
 use labels::LabelIndex;
+use loads::Loads;
 use names::NameIndex;
 use node_set::NodeSet;
 use ports::PortIndex;
@@ -69,13 +71,6 @@ struct Marked {
     len: usize,
 }
 
-/// Packed columns, once a strategy or a filter has needed them.
-#[derive(Clone, Debug, Default)]
-struct Loads {
-    seen: Seen,
-    columns: Option<Columns>,
-}
-
 impl NodeIndex {
     /// The best node for one pass over a request. If there is none, the greatest key that any node has.
     pub(super) fn best(
@@ -91,13 +86,11 @@ impl NodeIndex {
         let left = self.left_by_filters(settings, question, None);
         let found = match &left {
             Err(_) => None,
-            Ok(alive) if settings.strategy != Strategy::Random => {
-                self.loads.columns(settings, cluster).best(&ask, alive.set())
-            }
+            Ok(alive) if settings.strategy != Strategy::Random => self.loads.best(settings, cluster, &ask, alive.set()),
             Ok(alive) if !(settings.strict.random_capacity || counts_exactly) => draw(alive, rng),
             Ok(alive) => {
                 let mut with_room = Alive::everybody(cluster.order().len());
-                with_room.keep(&self.loads.columns(settings, cluster).with_room(&ask));
+                with_room.keep(&self.loads.all(settings, cluster).with_room(&ask));
                 if let Some(alive) = alive.set() {
                     with_room.keep(alive);
                 }
@@ -113,7 +106,7 @@ impl NodeIndex {
 
     /// How far the nodes came if the filter `resources`, which the columns answer, takes its turn.
     fn refused_with_exact_room(&mut self, settings: &Settings, question: &Question<'_>, ask: &Ask) -> Key {
-        let with_room = self.loads.columns(settings, question.cluster).with_room(ask);
+        let with_room = self.loads.all(settings, question.cluster).with_room(ask);
         let left = self.left_by_filters(settings, question, Some(&with_room));
         left.map_or_else(|key| key, |_| Key::refused(settings.filters.len()))
     }
@@ -166,12 +159,17 @@ impl NodeIndex {
             Filter::Affinity => each(question, question.request.affinities(), alive, |expression, alive| {
                 self.restrict_to_affine(cluster, expression, alive);
             }),
-            Filter::Constraint => each(question, question.request.constraints(), alive, |expression, alive| {
-                match expression.key() {
-                    "node" => self.names.restrict(cluster, expression, alive),
-                    key => self.labels.values(cluster, key).restrict(expression, alive),
-                }
-            }),
+            Filter::Constraint => {
+                each(
+                    question,
+                    question.request.constraints(),
+                    alive,
+                    |expression, alive| match expression.key() {
+                        "node" => self.names.restrict(cluster, expression, alive),
+                        key => self.labels.values(cluster, key).restrict(expression, alive),
+                    },
+                )
+            }
             Filter::Whitelist => each(question, question.request.whitelists(), alive, |expression, alive| {
                 self.restrict_to_listed(question, expression, alive);
             }),
@@ -286,29 +284,5 @@ impl Marked {
         if self.len > 0 {
             alive.drop(&self.set);
         }
-    }
-}
-
-impl Loads {
-    /// The columns, up to date.
-    fn columns(&mut self, settings: &Settings, cluster: &Cluster) -> &mut Columns {
-        let news = self.seen.changes(cluster);
-        let columns = match (self.columns.take(), news) {
-            (Some(mut columns), News::Nodes(changed)) if !columns.is_worn() => {
-                for idx in changed {
-                    if let Some(position) = cluster.position(*idx) {
-                        columns.update(position, cluster.node(*idx));
-                    }
-                }
-                columns.refresh();
-                columns
-            }
-            (Some(mut columns), _) => {
-                columns.rebuild(cluster);
-                columns
-            }
-            (None, _) => Columns::new(settings, cluster),
-        };
-        self.columns.insert(columns)
     }
 }

@@ -10,7 +10,8 @@ pub(super) fn refuses(node: &Node) -> Option<Rule> {
 
 pub(in crate::scheduler) fn is_full(node: &Node) -> bool {
     // A node cannot list more containers than fit into 32 bits.
-    node.slots().is_some_and(|slots| node.containers().len() as i64 >= slots)
+    node.slots()
+        .is_some_and(|slots| node.containers().len() as i64 >= slots)
 }
 
 pub(super) fn describe(node: &Node) -> Refusal {

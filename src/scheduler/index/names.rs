@@ -50,7 +50,9 @@ impl NameIndex {
     fn identified<'a>(&'a self, cluster: &'a Cluster, id: &'a str) -> impl Iterator<Item = usize> + 'a {
         let at = |position: &u32| node_at(cluster, *position as usize).id();
         let first = self.by_id.partition_point(|position| at(position) < id);
-        let same = self.by_id[first..].iter().take_while(move |position| at(position) == id);
+        let same = self.by_id[first..]
+            .iter()
+            .take_while(move |position| at(position) == id);
         same.map(|position| *position as usize)
     }
 
@@ -68,7 +70,9 @@ impl NameIndex {
 pub(super) fn named<'a>(cluster: &'a Cluster, name: &'a str) -> impl Iterator<Item = usize> + 'a {
     let order = cluster.order();
     let first = order.partition_point(|idx| cluster.node(*idx).name() < name);
-    let same = order[first..].iter().take_while(move |idx| cluster.node(**idx).name() == name);
+    let same = order[first..]
+        .iter()
+        .take_while(move |idx| cluster.node(**idx).name() == name);
     same.enumerate().map(move |(place, _)| first + place)
 }
 

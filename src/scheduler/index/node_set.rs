@@ -1,7 +1,7 @@
 //! Sets of nodes by their position in tie order, one bit each.
 
 /// A set of positions below a fixed number.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct NodeSet {
     words: Vec<u64>,
 }

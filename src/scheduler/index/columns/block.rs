@@ -4,11 +4,11 @@ use crate::cluster::Node;
 use crate::scheduler::index::node_set::NodeSet;
 use crate::scheduler::weight::{HEALTH_FACTOR, percent};
 
-use super::bounds::{Bounds, Span};
+use super::bounds::{Amounts, Bounds, SumBound};
 use super::{Ask, Best};
 
 /// Nodes in a block.
-pub(super) const LANES: usize = 32;
+pub(super) const LANES: usize = 16;
 
 /// Added to a percentage before it is truncated, so that one that is whole but for rounding is whole.
 ///
@@ -40,15 +40,6 @@ pub(super) struct Lane {
     cpus: Amounts,
     memory: Amounts,
     large: bool,
-}
-
-/// One resource of a node.
-#[derive(Clone, Copy, Debug)]
-struct Amounts {
-    used: f64,
-    total: f64,
-    /// Percent per unit.
-    rate: f64,
 }
 
 /// One resource of the nodes of a block.
@@ -90,11 +81,20 @@ impl Lane {
         }
     }
 
-    /// A number that is near that of another node with similar loads: both loads' digits by turns.
-    pub(super) fn neighbourhood(&self) -> u32 {
-        let steps = |amounts: &Amounts| (amounts.used * amounts.rate * 40.0).min(4095.0) as u32;
-        let spread_out = |number: u32| (0..12).fold(0, |all, bit| all | (number >> bit & 1) << (2 * bit));
-        spread_out(steps(&self.cpus)) << 1 | spread_out(steps(&self.memory))
+    /// A number that is near that of another node with similar loads. Where low loads are wanted, nodes with the same sum
+    /// of both loads are neighbours; where high ones are, room counts, which is for both or not at all, so the digits of
+    /// both loads take turns.
+    pub(super) fn neighbourhood(&self, packs: bool) -> u32 {
+        let load = |amounts: &Amounts| amounts.used * amounts.rate;
+        let (cpus, memory) = (load(&self.cpus), load(&self.memory));
+        // The cast saturates.
+        let steps = |load: f64, per_percent: f64| ((load * per_percent) as u32).min(4095);
+        if packs {
+            let spread_out = |number: u32| (0..12).fold(0, |all, bit| all | (number >> bit & 1) << (2 * bit));
+            spread_out(steps(cpus, 40.0)) << 1 | spread_out(steps(memory, 40.0))
+        } else {
+            steps(cpus + memory, 2.0) << 12 | steps(cpus, 40.0)
+        }
     }
 }
 
@@ -121,30 +121,28 @@ impl Column {
         self.rate[lane] = amounts.rate;
     }
 
-    fn span(&self, base: &[f64; LANES]) -> Span {
-        let mut span = Span::NOTHING;
-        for lane in 0..LANES {
-            if base[lane] < f64::INFINITY {
-                span.take_in(self.used[lane], self.total[lane], self.rate[lane]);
-            }
+    fn amounts(&self, lane: usize) -> Amounts {
+        Amounts {
+            used: self.used[lane],
+            total: self.total[lane],
+            rate: self.rate[lane],
         }
-        span
     }
 
-    /// The percentage in use with so much more, if there is room for it.
+    /// The percentage in use with so much more; infinite if there is no room for it.
     #[inline(always)]
-    fn percent(&self, lane: usize, wanted: f64, exact: bool) -> Option<f64> {
+    fn percent(&self, lane: usize, wanted: f64, exact: bool) -> f64 {
         let after = self.used[lane] + wanted;
         let percent = whole_part(after * self.rate[lane] + MARGIN);
         let fits = (percent <= 100.0) & (self.total[lane] >= wanted) & (!exact | (after <= self.total[lane]));
-        fits.then_some(percent)
+        if fits { percent } else { f64::INFINITY }
     }
 
     /// The same with integers.
-    fn percent_of_large(&self, lane: usize, wanted: f64, exact: bool) -> Option<f64> {
+    fn percent_of_large(&self, lane: usize, wanted: f64, exact: bool) -> f64 {
         // All of these came from integers and are exact.
         let [used, wanted, total] = [self.used[lane], wanted, self.total[lane]].map(|amount| amount as u64);
-        percent(used, wanted, total, exact).map(f64::from)
+        percent(used, wanted, total, exact).map_or(f64::INFINITY, f64::from)
     }
 }
 
@@ -168,17 +166,23 @@ impl Block {
         self.large |= node.large;
     }
 
-    pub(super) fn bounds(&self) -> Bounds {
-        let least_base = self.base.iter().copied().fold(f64::INFINITY, f64::min);
-        let candidates = self.base.iter().zip(&self.tie).filter(|(base, _)| **base < f64::INFINITY);
-        let least_tie = candidates.map(|(_, tie)| *tie).min().unwrap_or(u64::MAX);
-        Bounds::new(
-            least_base,
-            least_tie,
-            self.cpus.span(&self.base),
-            self.memory.span(&self.base),
-            self.large,
-        )
+    pub(super) fn bounds(&self) -> (SumBound, Bounds) {
+        let candidates = || (0..LANES).filter(|lane| self.base[*lane] < f64::INFINITY);
+        let amounts = |lane: usize| (self.cpus.amounts(lane), self.memory.amounts(lane));
+        let sums = candidates().map(|lane| {
+            let (cpus, memory) = amounts(lane);
+            SumBound::of(self.base[lane], self.tie[lane], cpus, memory)
+        });
+        let each = candidates().map(|lane| {
+            let (cpus, memory) = amounts(lane);
+            Bounds::of(self.base[lane], cpus, memory)
+        });
+        let (sum, bounds) = (SumBound::of_all(sums), Bounds::of_all(each));
+        if self.large {
+            (sum.without_limit(), bounds.with_large(true))
+        } else {
+            (sum, bounds)
+        }
     }
 
     /// Looks at every node of the block.
@@ -220,7 +224,7 @@ impl Block {
     /// The score of every node, the lowest being the best; infinite for those that cannot take the container.
     fn scores(&self, ask: &Ask) -> [f64; LANES] {
         if self.large {
-            return std::array::from_fn(|lane| self.score_with_integers(lane, ask));
+            return self.scores_with_integers(ask);
         }
         // One loop for each case, so that nothing in them branches.
         match (ask.cpus > 0.0, ask.memory > 0.0) {
@@ -233,25 +237,39 @@ impl Block {
 
     fn scores_of<const CPUS: bool, const MEMORY: bool>(&self, ask: &Ask) -> [f64; LANES] {
         let (sign, exact) = (ask.sign(), ask.exact);
-        let mut scores = [f64::INFINITY; LANES];
-        for lane in 0..LANES {
-            let cpus = if CPUS { self.cpus.percent(lane, ask.cpus, exact) } else { Some(100.0) };
-            let memory = if MEMORY { self.memory.percent(lane, ask.memory, exact) } else { Some(100.0) };
-            let load = match (cpus, memory) {
-                (Some(cpus), Some(memory)) => cpus + memory,
-                _ => f64::INFINITY,
+        std::array::from_fn(|lane| {
+            let cpus = if CPUS {
+                self.cpus.percent(lane, ask.cpus, exact)
+            } else {
+                100.0
             };
-            scores[lane] = if load < f64::INFINITY { self.base[lane] + sign * load } else { f64::INFINITY };
-        }
-        scores
+            let memory = if MEMORY {
+                self.memory.percent(lane, ask.memory, exact)
+            } else {
+                100.0
+            };
+            self.score(lane, sign, cpus + memory)
+        })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn scores_with_integers(&self, ask: &Ask) -> [f64; LANES] {
+        std::array::from_fn(|lane| self.score_with_integers(lane, ask))
     }
 
     fn score_with_integers(&self, lane: usize, ask: &Ask) -> f64 {
         let cpus = self.cpus.percent_of_large(lane, ask.cpus, ask.exact);
         let memory = self.memory.percent_of_large(lane, ask.memory, ask.exact);
-        match (cpus, memory) {
-            (Some(cpus), Some(memory)) => self.base[lane] + ask.sign() * (cpus + memory),
-            _ => f64::INFINITY,
+        self.score(lane, ask.sign(), cpus + memory)
+    }
+
+    #[inline(always)]
+    fn score(&self, lane: usize, sign: f64, load: f64) -> f64 {
+        if load < f64::INFINITY {
+            self.base[lane] + sign * load
+        } else {
+            f64::INFINITY
         }
     }
 }
