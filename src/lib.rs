@@ -11,6 +11,10 @@
 //! * [`eventlog`]: a run written down line by line, and repeated.
 //! * [`experiment`]: every strategy with every seed.
 //! * [`report`]: tables, files and pictures.
+//! * [`net`]: sockets, TLS, tunnels and an HTTP client.
+//! * [`docker`]: the language of one Docker daemon.
+//! * [`discovery`]: who is in the cluster.
+//! * [`manager`]: one Docker endpoint in front of many daemons.
 //! * [`cli`]: the program.
 //!
 //! One decision, without a simulation around it:
@@ -42,10 +46,14 @@
 
 pub mod cli;
 pub mod cluster;
+pub mod discovery;
+pub mod docker;
 pub mod eventlog;
 pub mod experiment;
+pub mod manager;
 pub mod metrics;
 pub mod model;
+pub mod net;
 pub mod report;
 pub mod scenario;
 pub mod scheduler;
