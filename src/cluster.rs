@@ -19,7 +19,7 @@ pub use container::{Container, Identity};
 pub use image::{Image, repository};
 pub use node::{Extra, HEALTHY, NewNode, Node, NodeChange, OccupiedPort, Used, health_indicator};
 
-use crate::model::{ContainerIdx, NodeIdx, PortBinding, Request, Resources, units};
+use crate::model::{ContainerIdx, Name, NodeIdx, PortBinding, Request, Resources, units};
 
 use journal::Journal;
 use names::NameTable;
@@ -61,7 +61,7 @@ pub struct Placement {
     /// What was asked for.
     pub request: Arc<Request>,
     /// Name, with or without the leading slash; empty if the daemon is to choose one.
-    pub name: Box<str>,
+    pub name: Name,
     /// Cluster-wide ID; empty in simulations.
     pub swarm_id: String,
 }

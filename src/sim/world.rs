@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::cluster::{Cluster, Container, NodeChange};
-use crate::model::{ContainerIdx, NodeIdx, Time};
+use crate::model::{ContainerIdx, Name, NodeIdx, Time};
 use crate::scheduler::{Prepared, Rejection, ReserveError, Scheduler, Settings, Strategy, reserve};
 
 use super::images::Images;
@@ -53,7 +53,7 @@ struct Job {
     /// Raised whenever pending events of the job become void.
     generation: u32,
     request: Prepared,
-    name: Box<str>,
+    name: Name,
     lifetime: Option<Duration>,
     /// When it was submitted, or lost with its node.
     since: Time,
@@ -249,9 +249,9 @@ impl<'a> World<'a> {
             return;
         }
         let free = (2..)
-            .map(|number| format!("{}.{number}", state.name))
+            .map(|number| Name::numbered(&state.name, '.', number))
             .find(|name| !self.cluster.is_name_taken(name));
-        state.name = free.expect("numbers do not run out").into();
+        state.name = free.expect("numbers do not run out");
     }
 
     /// A placed container waits for its image and its daemon.
