@@ -45,6 +45,7 @@ use crate::cluster::{Cluster, Node};
 use crate::model::{NodeIdx, Request};
 
 use classes::Classes;
+use expression::CompiledPatterns;
 use filter::Question;
 use index::NodeIndex;
 use tournament::Tournament;
@@ -56,6 +57,7 @@ pub struct Scheduler {
     settings: Settings,
     classes: Classes,
     index: NodeIndex,
+    patterns: CompiledPatterns,
 }
 
 /// Where a container goes.
@@ -74,6 +76,7 @@ impl Scheduler {
             settings,
             classes: Classes::default(),
             index: NodeIndex::default(),
+            patterns: CompiledPatterns::default(),
         }
     }
 
@@ -84,8 +87,8 @@ impl Scheduler {
 
     /// Parses a request's expressions. Do it once and keep the result: equal requests are recognised either way, but
     /// parsing costs more than deciding.
-    pub fn prepare(&self, request: Arc<Request>) -> Prepared {
-        Prepared::new(request, self.settings.strict)
+    pub fn prepare(&mut self, request: Arc<Request>) -> Prepared {
+        Prepared::new(request, self.settings.strict, &mut self.patterns)
     }
 
     /// The best node for a request, or why there is none.

@@ -47,7 +47,7 @@ pub fn explain(arguments: &ExplainArguments) -> anyhow::Result<Outcome> {
         stopwatch: None,
         interrupted: None,
     };
-    let finished = simulate(plan, run, at, &mut Nobody);
+    let mut finished = simulate(plan, run, at, &mut Nobody);
     let request = one_more(plan, class, run.seed, finished.time);
     let prepared = finished.scheduler.prepare(Arc::new(request));
     let explanation = finished

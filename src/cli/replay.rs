@@ -36,8 +36,8 @@ pub fn replay(arguments: &ReplayArguments) -> anyhow::Result<Outcome> {
     let plan = &loaded.scenario.plan;
     let logged: Strategy = header.strategy.parse().with_context(|| format!("in {path}"))?;
     let strategy = arguments.strategy.unwrap_or(logged);
-    let prepare = preparer(plan, strategy);
-    let mut inputs = Recorded::read(&text, plan, &prepare).with_context(|| format!("in {path}"))?;
+    let mut prepare = preparer(plan, strategy);
+    let mut inputs = Recorded::read(&text, plan, &mut prepare).with_context(|| format!("in {path}"))?;
 
     let default = || PathBuf::from("results").join(format!("{}-replay", input::stem(&loaded.scenario)));
     let directory = arguments.output.out.clone().unwrap_or_else(default);

@@ -49,7 +49,11 @@ impl Recorded {
     }
 
     /// Reads the inputs of a log whose plan is known.
-    pub fn read(text: &str, plan: &Plan, prepare: &dyn Fn(Arc<Request>) -> Prepared) -> Result<Recorded, LogError> {
+    pub fn read(
+        text: &str,
+        plan: &Plan,
+        prepare: &mut dyn FnMut(Arc<Request>) -> Prepared,
+    ) -> Result<Recorded, LogError> {
         let nodes: HashMap<&str, usize> = plan.nodes.iter().map(|node| node.name.as_str()).zip(0..).collect();
         let classes: HashMap<&str, usize> = plan.classes.iter().map(|class| class.name.as_str()).zip(0..).collect();
         let mut labels: Vec<Labels> = plan.nodes.iter().map(|node| node.labels.clone()).collect();

@@ -1,5 +1,6 @@
 //! One `key==value` or `key!=value` of a constraint, affinity or whitelist (`scheduling.md` §3).
 
+mod compiled;
 mod pattern;
 
 use std::fmt;
@@ -7,6 +8,8 @@ use std::fmt;
 use regex::Regex;
 
 use super::Strict;
+
+pub(super) use compiled::CompiledPatterns;
 
 /// A parsed expression. Its regular expression, if it needs one, is compiled once, here.
 #[derive(Clone, Debug)]
@@ -53,6 +56,15 @@ pub enum ExpressionError {
 impl Expression {
     /// Parses one expression.
     pub fn parse(text: &str, strict: Strict) -> Result<Expression, ExpressionError> {
+        Expression::parse_with(text, strict, &mut CompiledPatterns::default())
+    }
+
+    /// Parses one expression with the patterns that others had under the same settings.
+    pub(super) fn parse_with(
+        text: &str,
+        strict: Strict,
+        patterns: &mut CompiledPatterns,
+    ) -> Result<Expression, ExpressionError> {
         let equal = text.split_once("==").map(|parts| (Operator::Equal, parts));
         let (operator, (key, written)) = equal
             .or_else(|| text.split_once("!=").map(|parts| (Operator::NotEqual, parts)))
@@ -73,7 +85,7 @@ impl Expression {
             operator,
             value: value.to_owned(),
             soft,
-            matcher: Matcher::new(value, strict.globs),
+            matcher: Matcher::new(value, strict.globs, patterns),
         })
     }
 
@@ -138,17 +150,20 @@ impl fmt::Display for Operator {
 }
 
 impl Matcher {
-    fn new(value: &str, literal_globs: bool) -> Matcher {
-        let regex = match value.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) {
-            Some(inner) => pattern::from_go(inner),
-            None if !value.contains(|c: char| regex_syntax_character(c)) => return Matcher::Literal,
-            None if literal_globs => Some(format!("^{}$", regex::escape(value).replace(r"\*", ".*"))),
-            None => pattern::from_go(&format!("^{}$", value.replace('*', ".*"))),
-        };
-        match regex.map(|regex| pattern::compile(&regex)) {
-            Some(Ok(regex)) => Matcher::Pattern(regex),
-            Some(Err(_)) | None => Matcher::Nothing,
+    fn new(value: &str, literal_globs: bool, patterns: &mut CompiledPatterns) -> Matcher {
+        let written_out = value.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
+        if written_out.is_none() && !value.contains(|c: char| regex_syntax_character(c)) {
+            return Matcher::Literal;
         }
+        let compiled = patterns.of(value, || {
+            let regex = match written_out {
+                Some(inner) => pattern::from_go(inner)?,
+                None if literal_globs => format!("^{}$", regex::escape(value).replace(r"\*", ".*")),
+                None => pattern::from_go(&format!("^{}$", value.replace('*', ".*")))?,
+            };
+            pattern::compile(&regex).ok()
+        });
+        compiled.map_or(Matcher::Nothing, Matcher::Pattern)
     }
 }
 

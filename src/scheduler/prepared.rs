@@ -7,6 +7,7 @@ use rustc_hash::FxBuildHasher;
 
 use crate::model::Request;
 
+use super::expression::CompiledPatterns;
 use super::{Expression, ExpressionError, Strict};
 
 /// What [`Scheduler::prepare`](super::Scheduler::prepare) makes of a request. Cheap to clone.
@@ -29,8 +30,11 @@ struct Inner {
 }
 
 impl Prepared {
-    pub(super) fn new(request: Arc<Request>, strict: Strict) -> Prepared {
-        let parse = |texts: &[String]| -> Parsed { texts.iter().map(|text| Expression::parse(text, strict)).collect() };
+    pub(super) fn new(request: Arc<Request>, strict: Strict, patterns: &mut CompiledPatterns) -> Prepared {
+        let mut parse = |texts: &[String]| -> Parsed {
+            let parsed = texts.iter().map(|text| Expression::parse_with(text, strict, patterns));
+            parsed.collect()
+        };
         let constraints = parse(&request.constraints);
         let affinities = parse(&request.affinities);
         let whitelists = parse(&request.whitelists);

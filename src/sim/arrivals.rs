@@ -86,7 +86,7 @@ impl<'a> ClassArrivals<'a> {
     }
 
     /// The next container.
-    pub(super) fn pop(&mut self, prepare: &dyn Fn(Arc<Request>) -> Prepared) -> Option<Submission> {
+    pub(super) fn pop(&mut self, prepare: &mut dyn FnMut(Arc<Request>) -> Prepared) -> Option<Submission> {
         let now = self.next?;
         self.number += 1;
         if self.copies == 0 {
@@ -122,7 +122,7 @@ impl<'a> ClassArrivals<'a> {
     }
 
     /// What the next arrival asks for.
-    fn draw(&mut self, prepare: &dyn Fn(Arc<Request>) -> Prepared) -> (Prepared, Option<Duration>) {
+    fn draw(&mut self, prepare: &mut dyn FnMut(Arc<Request>) -> Prepared) -> (Prepared, Option<Duration>) {
         match &self.plan.source {
             Source::Synthetic {
                 cpus, memory, lifetime, ..

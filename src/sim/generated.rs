@@ -16,7 +16,7 @@ use super::streams::Streams;
 pub struct Generated<'a> {
     classes: Vec<ClassArrivals<'a>>,
     nodes: NodeEvents<'a>,
-    prepare: Box<dyn Fn(Arc<Request>) -> Prepared + 'a>,
+    prepare: Box<dyn FnMut(Arc<Request>) -> Prepared + 'a>,
     /// Who is next: kept, since it is asked for more often than it changes.
     next: Option<(Time, From)>,
 }
@@ -29,7 +29,7 @@ enum From {
 
 impl<'a> Generated<'a> {
     /// The inputs of one run. `prepare` parses requests, as the run's scheduler does.
-    pub fn new(plan: &'a Plan, seed: u64, prepare: impl Fn(Arc<Request>) -> Prepared + 'a) -> Generated<'a> {
+    pub fn new(plan: &'a Plan, seed: u64, prepare: impl FnMut(Arc<Request>) -> Prepared + 'a) -> Generated<'a> {
         let streams = Streams::new(seed);
         let classes = plan.classes.iter().enumerate();
         let mut generated = Generated {
@@ -55,12 +55,12 @@ impl<'a> Generated<'a> {
 /// What one more container of a class would ask for: the one that would arrive next after `time`, or, if none does, the
 /// last one before.
 pub fn one_more(plan: &Plan, class: usize, seed: u64, time: Time) -> Request {
-    let scheduler = Scheduler::new(Settings::new(Strategy::Spread));
-    let prepare = |request| scheduler.prepare(request);
+    let mut scheduler = Scheduler::new(Settings::new(Strategy::Spread));
+    let mut prepare = |request| scheduler.prepare(request);
     let mut arrivals = ClassArrivals::new(class, &plan.classes[class], Streams::new(seed));
     let mut found = Request::default();
     while let Some(due) = arrivals.next_time() {
-        if let Some(submission) = arrivals.pop(&prepare) {
+        if let Some(submission) = arrivals.pop(&mut prepare) {
             found = Request::clone(submission.request.request());
         }
         if due >= time {
@@ -78,7 +78,7 @@ impl Inputs for Generated<'_> {
     fn next_input(&mut self) -> Option<Input> {
         let input = match self.next?.1 {
             From::Nodes => Input::Node(self.nodes.pop()?),
-            From::Class(class) => Input::Submit(self.classes[class].pop(&*self.prepare)?),
+            From::Class(class) => Input::Submit(self.classes[class].pop(&mut *self.prepare)?),
         };
         self.find_next();
         Some(input)

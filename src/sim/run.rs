@@ -52,8 +52,8 @@ pub fn simulate(plan: &Plan, run: Run<'_>, until: Time, observer: &mut dyn Obser
 }
 
 /// Parses requests as a run of the plan does.
-pub fn preparer(plan: &Plan, strategy: Strategy) -> impl Fn(Arc<Request>) -> Prepared {
-    let scheduler = Scheduler::new(Settings {
+pub fn preparer(plan: &Plan, strategy: Strategy) -> impl FnMut(Arc<Request>) -> Prepared {
+    let mut scheduler = Scheduler::new(Settings {
         filters: plan.run.filters.clone(),
         strategy,
         strict: plan.run.strict,

@@ -5,6 +5,7 @@ mod comparison;
 mod domain;
 mod draws;
 mod expressions;
+mod fresh;
 mod history;
 mod world;
 

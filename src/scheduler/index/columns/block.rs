@@ -289,3 +289,120 @@ pub(super) fn whole_part(number: f64) -> f64 {
     let near = (number + WHOLE) - WHOLE;
     near - if near > number { 1.0 } else { 0.0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::rngs::ChaCha8Rng;
+    use rand::{RngExt, SeedableRng};
+
+    use super::*;
+
+    fn ask(cpus: u64, memory: u64, exact: bool, packs: bool) -> Ask {
+        Ask {
+            cpus: cpus as f64,
+            memory: memory as f64,
+            exact,
+            packs,
+        }
+    }
+
+    /// A total up to `most`, and a reservation and a request that together are the least amount of some percentage of
+    /// it, or one less.
+    fn on_the_boundary(rng: &mut ChaCha8Rng, most: u64) -> (u64, u64, u64) {
+        let total = match rng.random_range(0..3) {
+            0 => most - rng.random_range(0..1000),
+            1 => {
+                let digits = rng.random_range(0..42);
+                rng.random_range(1..=most >> digits)
+            }
+            _ => rng.random_range(1..=most / 2_u64.pow(20)) << 20,
+        };
+        let percent = rng.random_range(1..=102);
+        let least = (u128::from(total) * percent).div_ceil(100) as u64;
+        let after = (least - rng.random_range(0..=1)).max(1);
+        let wanted = rng.random_range(1..=after.min(total.max(1)));
+        (total, after - wanted, wanted)
+    }
+
+    #[test]
+    fn percentages_are_those_of_integers_at_every_boundary() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        for _ in 0..1_000_000 {
+            let (total, used, wanted) = on_the_boundary(&mut rng, TOTAL_MAX);
+            let mut column = Column::EMPTY;
+            column.set(3, &Amounts::new(used, total));
+            for exact in [false, true] {
+                let expected = percent(used, wanted, total, exact).map_or(f64::INFINITY, f64::from);
+                let found = column.percent(3, wanted as f64, exact);
+                assert_eq!(found, expected, "{used} + {wanted} of {total}, exact: {exact}");
+            }
+        }
+    }
+
+    /// Why larger nodes are looked at with integers.
+    #[test]
+    fn percentages_of_larger_totals_would_not_be() {
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        let differs = |rng: &mut ChaCha8Rng| {
+            let (total, used, wanted) = on_the_boundary(rng, TOTAL_MAX << 5);
+            let mut column = Column::EMPTY;
+            column.set(0, &Amounts::new(used, total));
+            let expected = percent(used, wanted, total, false).map_or(f64::INFINITY, f64::from);
+            assert_eq!(column.percent_of_large(0, wanted as f64, false), expected);
+            column.percent(0, wanted as f64, false) != expected
+        };
+        assert!((0..100_000).any(|_| differs(&mut rng)));
+    }
+
+    #[test]
+    fn bounds_promise_no_more_than_a_node_keeps() {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        for round in 0..100_000 {
+            let packs = round % 2 == 0;
+            let mut block = Block::EMPTY;
+            let same_size = rng.random_bool(0.5);
+            let (mut cpus, mut memory) = (on_the_boundary(&mut rng, 1 << 43), on_the_boundary(&mut rng, 1 << 43));
+            let wanted = (cpus.2, memory.2);
+            for lane in 0..rng.random_range(1..=LANES) {
+                if !same_size {
+                    (cpus, memory) = (on_the_boundary(&mut rng, 1 << 43), on_the_boundary(&mut rng, 1 << 43));
+                }
+                let used = |(total, used, _): (u64, u64, u64), rng: &mut ChaCha8Rng| {
+                    let used = if rng.random_bool(0.5) {
+                        used
+                    } else {
+                        rng.random_range(0..=total)
+                    };
+                    Amounts::new(used, total)
+                };
+                let position = lane as u32;
+                block.set(
+                    lane,
+                    &Lane {
+                        position,
+                        tie: u64::from(position),
+                        base: -f64::from(rng.random_range(0..=10) * 100),
+                        cpus: used(cpus, &mut rng),
+                        memory: used(memory, &mut rng),
+                        large: false,
+                    },
+                );
+            }
+            let (cpus, memory) = match rng.random_range(0..4) {
+                0 => (0, wanted.1),
+                1 => (wanted.0, 0),
+                _ => wanted,
+            };
+            let ask = ask(cpus, memory, rng.random_bool(0.5), packs);
+            let (sum, bounds) = block.bounds();
+            let least = block.scores(&ask).into_iter().fold(f64::INFINITY, f64::min);
+            assert!(
+                bounds.promise(&ask) <= least,
+                "{bounds:?} of {block:?} for {ask:?}: {least}"
+            );
+            if !packs && cpus > 0 && memory > 0 {
+                assert!(sum.promise(&ask) <= least, "{sum:?} of {block:?} for {ask:?}: {least}");
+            }
+        }
+    }
+}
