@@ -19,7 +19,7 @@ pub use container::{Container, Identity};
 pub use image::{Image, repository};
 pub use node::{Extra, HEALTHY, NewNode, Node, NodeChange, OccupiedPort, Used, health_indicator};
 
-use crate::model::{ContainerIdx, NodeIdx, PortBinding, Request, Resources, units};
+use crate::model::{ContainerIdx, Name, NodeIdx, PortBinding, Request, Resources, units};
 
 use journal::Journal;
 use names::NameTable;
@@ -61,7 +61,7 @@ pub struct Placement {
     /// What was asked for.
     pub request: Arc<Request>,
     /// Name, with or without the leading slash; empty if the daemon is to choose one.
-    pub name: Box<str>,
+    pub name: Name,
     /// Cluster-wide ID; empty in simulations.
     pub swarm_id: String,
 }
@@ -188,7 +188,13 @@ impl Cluster {
 
     /// The node reports a container that was pending: it now has an ID and its real ports. One that was placed without a
     /// name takes the first of the reported ones.
+    ///
+    /// The node counts as changed only if it did in a way that a decision can tell: a container that is in its sums
+    /// already, about which nothing new is said, changes nothing by running.
     pub fn commit(&mut self, container: ContainerIdx, identity: Option<Identity>) {
+        if identity.is_none() && self.commit_unnoticed(container) {
+            return;
+        }
         let Some(mut committed) = self.extract(container) else {
             return;
         };
@@ -318,6 +324,19 @@ impl Cluster {
             self.container(*candidate)
                 .is_some_and(|container| container.names().any(|own| own == name))
         })
+    }
+
+    /// Commits a container if that alters nothing of its node; `false` if it would, or if there is no such container.
+    fn commit_unnoticed(&mut self, idx: ContainerIdx) -> bool {
+        let Some(Some(container)) = self.containers.get_mut(idx.index()) else {
+            return false;
+        };
+        // In network mode `host`, ports are occupied from now on.
+        let unnoticed = container.counted && !container.request.uses_host_network();
+        if unnoticed {
+            container.pending = false;
+        }
+        unnoticed
     }
 
     fn insert(&mut self, container: Container) -> ContainerIdx {

@@ -4,11 +4,13 @@
 //! requests come from, or how anything is written to a file.
 
 mod id;
+mod name;
 mod quantity;
 mod request;
 mod time;
 
 pub use id::{ContainerIdx, NodeIdx};
+pub use name::Name;
 pub(crate) use quantity::units;
 pub use quantity::{Bytes, Cpus, Overcommit, Resources};
 pub use request::{Labels, PortBinding, Request, ReschedulePolicy};

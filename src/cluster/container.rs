@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{NodeIdx, PortBinding, Request};
+use crate::model::{Name, NodeIdx, PortBinding, Request};
 
 /// A container as its owner, the [`Cluster`](super::Cluster), keeps it.
 #[derive(Clone, Debug)]
@@ -14,7 +14,7 @@ pub struct Container {
     pub(super) pending: bool,
     /// Whether the node's sums include its reservation; see `Cluster::place`.
     pub(super) counted: bool,
-    pub(super) name: Box<str>,
+    pub(super) name: Name,
     pub(super) identity: Option<Box<Identity>>,
 }
 

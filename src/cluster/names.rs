@@ -15,27 +15,40 @@ pub(super) struct NameTable {
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    /// Kept so that growing the table needs no names.
-    hash: u64,
+    /// Kept so that growing the table needs no names; half a hash, so that an entry is a word.
+    half: u32,
     container: ContainerIdx,
 }
 
-fn hash(name: &str) -> u64 {
-    FxBuildHasher.hash_one(name)
+impl Entry {
+    fn hash(&self) -> u64 {
+        spread(self.half)
+    }
+}
+
+/// Half the hash of a name. Of a million names, a hundred share it with another.
+fn half(name: &str) -> u32 {
+    let hash = FxBuildHasher.hash_one(name);
+    (hash ^ (hash >> 32)) as u32
+}
+
+/// The table takes a place from the lower bits of a hash and a tag from the upper ones.
+fn spread(half: u32) -> u64 {
+    u64::from(half) << 32 | u64::from(half)
 }
 
 impl NameTable {
     pub(super) fn insert(&mut self, name: &str, container: ContainerIdx) {
-        let hash = hash(name);
+        let half = half(name);
         self.table
-            .insert_unique(hash, Entry { hash, container }, |entry| entry.hash);
+            .insert_unique(spread(half), Entry { half, container }, Entry::hash);
     }
 
     pub(super) fn remove(&mut self, name: &str, container: ContainerIdx) {
-        let hash = hash(name);
+        let half = half(name);
         let found = self
             .table
-            .find_entry(hash, |entry| entry.hash == hash && entry.container == container);
+            .find_entry(spread(half), |entry| entry.half == half && entry.container == container);
         if let Ok(entry) = found {
             entry.remove();
         }
@@ -48,10 +61,10 @@ impl NameTable {
 
     /// Containers that may have the name: the caller compares, since hashes collide.
     pub(super) fn candidates(&self, name: &str) -> impl Iterator<Item = ContainerIdx> {
-        let hash = hash(name);
+        let half = half(name);
         self.table
-            .iter_hash(hash)
-            .filter(move |entry| entry.hash == hash)
+            .iter_hash(spread(half))
+            .filter(move |entry| entry.half == half)
             .map(|entry| entry.container)
     }
 }

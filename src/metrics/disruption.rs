@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::model::{NodeIdx, Time};
+use crate::model::{Name, NodeIdx, Time};
 use crate::sim::NodeEvent;
 
 use super::Setup;
@@ -16,7 +16,7 @@ pub(super) struct Disruption {
     /// By node index: the failure from which it has not come back.
     failed: Vec<Option<u32>>,
     /// Containers to be placed again, by name.
-    displaced: FxHashMap<Box<str>, Displaced>,
+    displaced: FxHashMap<Name, Displaced>,
     drains: u64,
     counts: Counts,
 }

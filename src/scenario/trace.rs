@@ -15,7 +15,7 @@ use std::sync::Arc;
 use ::csv::{ByteRecord, ReaderBuilder};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
-use crate::model::{PortBinding, Request, Resources, Time};
+use crate::model::{Name, PortBinding, Request, Resources, Time};
 use crate::sim::{Trace, TraceRow};
 
 use super::diagnostic::{Code, Diagnostic, SourceText};
@@ -60,7 +60,7 @@ trait Columns {
     /// When it asks, and for how long.
     fn times(&self, row: &ByteRecord) -> Result<(Time, Option<std::time::Duration>), FieldFault>;
     /// What the container is called.
-    fn name(&self, row: &ByteRecord) -> Result<Option<Box<str>>, FieldFault>;
+    fn name(&self, row: &ByteRecord) -> Result<Option<Name>, FieldFault>;
 }
 
 /// Formats of recorded workloads.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rand::rngs::ChaCha8Rng;
 use rustc_hash::FxHashMap;
 
-use crate::model::{Bytes, Cpus, Request, Resources, Time};
+use crate::model::{Bytes, Cpus, Name, Request, Resources, Time};
 use crate::scheduler::Prepared;
 
 use super::input::Submission;
@@ -115,7 +115,7 @@ impl<'a> ClassArrivals<'a> {
         }
         Some(Submission {
             class: self.class,
-            name: name.unwrap_or_else(|| format!("{}-{}", self.plan.name, self.number).into()),
+            name: name.unwrap_or_else(|| Name::numbered(&self.plan.name, '-', self.number)),
             request,
             lifetime,
         })

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::model::Time;
+use crate::model::{Name, Time};
 use crate::scheduler::Prepared;
 
 /// Something that comes from outside.
@@ -23,7 +23,7 @@ pub struct Submission {
     /// Index into [`Plan::classes`](super::Plan::classes).
     pub class: usize,
     /// Its name. If a container of the cluster has it already, a suffix is added.
-    pub name: Box<str>,
+    pub name: Name,
     /// What it asks for.
     pub request: Prepared,
     /// How long it runs from its start; `None` runs for ever.

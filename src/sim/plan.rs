@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Labels, Overcommit, Request, Resources, Time};
+use crate::model::{Labels, Name, Overcommit, Request, Resources, Time};
 use crate::scheduler::{Filter, Strategy, Strict};
 
 use super::sampler::Sampler;
@@ -168,7 +168,7 @@ pub struct TraceRow {
     /// Index into [`Trace::requests`].
     pub request: u32,
     /// Its name in the trace, if it has one.
-    pub name: Option<Box<str>>,
+    pub name: Option<Name>,
 }
 
 /// What happens when a container exits.

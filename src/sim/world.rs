@@ -5,11 +5,12 @@
 
 mod nodes;
 
+use std::cell::LazyCell;
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::cluster::{Cluster, Container, NodeChange};
-use crate::model::{ContainerIdx, NodeIdx, Time};
+use crate::model::{ContainerIdx, Name, NodeIdx, Time};
 use crate::scheduler::{Prepared, Rejection, ReserveError, Scheduler, Settings, Strategy, reserve};
 
 use super::images::Images;
@@ -38,8 +39,10 @@ pub(super) struct World<'a> {
     owners: Vec<JobIdx>,
     events: EventQueue<Event>,
     waiting: VecDeque<JobIdx>,
-    /// State of the cluster in which the head of the queue was last refused.
-    refused_at: u64,
+    /// What had happened to the cluster when the head of the queue was last refused.
+    refused_at: Happened,
+    /// Containers committed so far.
+    commits: u64,
     streams: Streams,
     placement_rng: PlacementRng,
     stopwatch: Option<&'a dyn Fn() -> u64>,
@@ -47,13 +50,16 @@ pub(super) struct World<'a> {
 
 type JobIdx = u32;
 
+/// Changes to nodes, and commits, which need not change one.
+type Happened = (u64, u64);
+
 /// A container from its submission to its end, in the cluster or not.
 struct Job {
     class: u32,
     /// Raised whenever pending events of the job become void.
     generation: u32,
     request: Prepared,
-    name: Box<str>,
+    name: Name,
     lifetime: Option<Duration>,
     /// When it was submitted, or lost with its node.
     since: Time,
@@ -112,7 +118,8 @@ impl<'a> World<'a> {
             owners: Vec::new(),
             events: EventQueue::new(),
             waiting: VecDeque::new(),
-            refused_at: u64::MAX,
+            refused_at: (u64::MAX, 0),
+            commits: 0,
             streams,
             placement_rng: PlacementRng::new(streams),
             stopwatch,
@@ -249,9 +256,9 @@ impl<'a> World<'a> {
             return;
         }
         let free = (2..)
-            .map(|number| format!("{}.{number}", state.name))
+            .map(|number| Name::numbered(&state.name, '.', number))
             .find(|name| !self.cluster.is_name_taken(name));
-        state.name = free.expect("numbers do not run out").into();
+        state.name = free.expect("numbers do not run out");
     }
 
     /// A placed container waits for its image and its daemon.
@@ -299,6 +306,7 @@ impl<'a> World<'a> {
             }
         }
         self.cluster.commit(container, None);
+        self.commits += 1;
         self.tell(observer, job, |subject| Observation::Started {
             subject,
             node,
@@ -320,8 +328,9 @@ impl<'a> World<'a> {
         };
         let class = self.class(job);
         let number = u64::from(state.restarts);
-        let mut rng = self.streams.stream(Purpose::Exits, &state.name, number);
-        let failed = class.restart.failure > 0.0 && unit(&mut rng) < class.restart.failure;
+        // Most classes never draw from it, and making one costs more than the rest of an exit.
+        let mut rng = LazyCell::new(|| self.streams.stream(Purpose::Exits, &state.name, number));
+        let failed = class.restart.failure > 0.0 && unit(&mut *rng) < class.restart.failure;
         let restarts = match class.restart.policy {
             Restart::No => false,
             Restart::Always => true,
@@ -331,7 +340,7 @@ impl<'a> World<'a> {
             let lifetime = match &class.source {
                 Source::Synthetic { lifetime, .. } => lifetime
                     .as_ref()
-                    .map(|sampler| Duration::from_nanos(sampler.sample(&mut rng))),
+                    .map(|sampler| Duration::from_nanos(sampler.sample(&mut *rng))),
                 Source::Trace(_) => state.lifetime,
             };
             let delay = class.restart.delay.max(RESTART_DELAY_MIN);
@@ -361,7 +370,7 @@ impl<'a> World<'a> {
         match self.class(job).on_rejection {
             OnRejection::Drop => self.give_up(job, Some(rejection), observer),
             OnRejection::Queue { .. } => {
-                self.refused_at = self.cluster.revision();
+                self.refused_at = self.happened();
                 self.enqueue(job, Some(rejection), observer);
             }
             OnRejection::Retry {
@@ -404,11 +413,11 @@ impl<'a> World<'a> {
     /// Tries the head of the queue as long as it can be placed, if the cluster has changed since it could not.
     fn serve_queue(&mut self, observer: &mut dyn Observer) {
         while let Some(job) = self.waiting.front().copied() {
-            if self.refused_at == self.cluster.revision() {
+            if self.refused_at == self.happened() {
                 return;
             }
             if self.attempt(job, observer).is_err() {
-                self.refused_at = self.cluster.revision();
+                self.refused_at = self.happened();
                 return;
             }
             self.waiting.pop_front();
@@ -423,6 +432,10 @@ impl<'a> World<'a> {
             waited,
         });
         self.end_job(job);
+    }
+
+    fn happened(&self) -> Happened {
+        (self.cluster.revision(), self.commits)
     }
 
     fn class(&self, job: JobIdx) -> &'a ClassPlan {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ::csv::ByteRecord;
 
-use crate::model::{Resources, Time};
+use crate::model::{Name, Resources, Time};
 use crate::scenario::docker;
 use crate::scenario::suggest::{enumerate, nearest, ticked};
 
@@ -159,9 +159,9 @@ impl Columns for CsvColumns {
         Ok((Time::from(arrival), lifetime))
     }
 
-    fn name(&self, row: &ByteRecord) -> Result<Option<Box<str>>, FieldFault> {
+    fn name(&self, row: &ByteRecord) -> Result<Option<Name>, FieldFault> {
         match &self.name {
-            Some(column) => Ok(Some(column.text(row)?).filter(|name| !name.is_empty()).map(Box::from)),
+            Some(column) => Ok(Some(column.text(row)?).filter(|name| !name.is_empty()).map(Name::from)),
             None => Ok(None),
         }
     }

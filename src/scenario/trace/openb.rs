@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ::csv::ByteRecord;
 
-use crate::model::{Resources, Time};
+use crate::model::{Name, Resources, Time};
 
 use super::field::Column;
 use super::{Columns, FieldFault, Read, RowRequest, Table, TraceFile};
@@ -124,9 +124,9 @@ impl Columns for PodColumns {
         Ok((Time::from(creation), lifetime))
     }
 
-    fn name(&self, row: &ByteRecord) -> Result<Option<Box<str>>, FieldFault> {
+    fn name(&self, row: &ByteRecord) -> Result<Option<Name>, FieldFault> {
         let name = self.name.text(row)?;
-        Ok(Some(name).filter(|name| !name.is_empty()).map(Box::from))
+        Ok(Some(name).filter(|name| !name.is_empty()).map(Name::from))
     }
 }
 
