@@ -11,6 +11,7 @@ mod journal;
 mod lookup;
 mod names;
 mod node;
+mod report;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 pub use container::{Container, Identity};
 pub use image::{Image, repository};
 pub use node::{Extra, HEALTHY, NewNode, Node, NodeChange, OccupiedPort, Used, health_indicator};
+pub use report::Report;
 
 use crate::model::{ContainerIdx, Name, NodeIdx, PortBinding, Request, Resources, units};
 
