@@ -2,3 +2,23 @@
 //! an HTTP client for one address.
 //!
 //! Owns bytes, sockets and certificates. Must not know Docker, Swarm or scheduling.
+
+mod address;
+mod body;
+mod client;
+mod dial;
+pub mod head;
+pub mod headers;
+mod listen;
+mod stream;
+pub mod tls;
+mod tunnel;
+
+pub use address::{Address, AddressError};
+pub use body::{Body, BoxError, Sender, channel, empty, full, streamed};
+pub use client::{Client, SendError};
+pub use dial::{DialError, dial};
+pub use listen::{Incoming, ListenError, Listener};
+pub use stream::Stream;
+pub use tls::Tls;
+pub use tunnel::{Moved, tunnel};
