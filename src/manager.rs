@@ -1,3 +1,231 @@
 //! The live driver: one Docker endpoint in front of many daemons, with the scheduler deciding where containers go.
 //!
 //! Owns concurrency, retries and the health of daemons. Must not hold a scheduling rule.
+//!
+//! One lock holds everything that is known ([`keeper`]); one task for each engine keeps it true ([`engine`]); requests
+//! are answered from it, passed on to a daemon, or connected through ([`server`], [`routes`]).
+
+mod answer;
+mod build;
+mod config;
+mod containers;
+mod create;
+mod engine;
+mod events;
+mod fleet;
+mod hijack;
+mod hub;
+mod images;
+mod info;
+mod keeper;
+mod metrics;
+mod networks;
+mod options;
+mod proxy;
+mod pull;
+mod reschedule;
+mod routes;
+mod server;
+mod state;
+mod volumes;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::{Response, StatusCode};
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::info;
+
+pub use options::{Options, Replication, TlsFiles};
+
+use crate::discovery::{self, DiscoveryError};
+use crate::model::Overcommit;
+use crate::net::{Address, AddressError, ListenError, Listener, Tls, TlsError, tls};
+use crate::scheduler::{Settings, Strict};
+
+use answer::{Answer, Failure};
+use fleet::Fleet;
+use hub::Hub;
+use keeper::Keeper;
+use metrics::Metrics;
+use proxy::After;
+use routes::Action;
+use server::Call;
+use state::{Rules, State};
+
+/// What clients take the manager for: the version of Swarm whose behaviour this is.
+const SERVER_VERSION: &str = "swarm/1.2.9";
+
+/// How long streams may go on after the manager was told to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Why a manager does not start, or ends.
+#[derive(Debug, thiserror::Error)]
+pub enum ManageError {
+    /// The TLS material cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// An address to listen on is none.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The discovery cannot be opened.
+    #[error(transparent)]
+    Discovery(#[from] DiscoveryError),
+    /// A back end that nothing can be elected through.
+    #[error("Leader election is only supported with consul, etcd and zookeeper discovery.")]
+    CannotElect,
+    /// The overcommit ratio is out of range.
+    #[error("swarm.overcommit should be larger than -1, {0:.6} is invalid")]
+    Overcommit(f64),
+}
+
+/// Everything that a running manager has.
+#[derive(Debug)]
+struct Manager {
+    options: Options,
+    keeper: Keeper,
+    hub: Hub,
+    metrics: Metrics,
+    builds: build::Builds,
+    fleet: Fleet,
+    /// Work about engines that nobody waits for.
+    fleet_tasks: TaskTracker,
+    /// Told when an engine has failed.
+    strays: Notify,
+    tls: Option<Tls>,
+    /// Told when the manager is to stop.
+    stop: CancellationToken,
+    connections: TaskTracker,
+}
+
+/// Runs a manager until `stop` is told, and then lets connections finish for a while. `seed` makes the IDs of containers
+/// and what the strategy `random` draws.
+///
+/// # Errors
+///
+/// The manager cannot start: see [`ManageError`].
+pub async fn run(options: Options, seed: [u8; 32], stop: CancellationToken) -> Result<(), ManageError> {
+    let tls = options.tls.as_ref().map(|files| {
+        tls::load(&tls::Files {
+            ca: files.ca.clone(),
+            cert: files.cert.clone(),
+            key: files.key.clone(),
+            verify: files.verify,
+        })
+    });
+    let tls = tls.transpose()?;
+    let discovery = discovery::open(&options.discovery, &options.discovery_options)?;
+    if options.replication.is_some() && !discovery.elects() {
+        return Err(ManageError::CannotElect);
+    }
+    let overcommit =
+        Overcommit::from_fraction(options.overcommit).ok_or(ManageError::Overcommit(options.overcommit))?;
+    let settings = Settings {
+        filters: options.filters.clone(),
+        strategy: options.strategy,
+        strict: Strict::default(),
+    };
+    let rules = Rules {
+        overcommit,
+        failures_max: options.failure_retry,
+    };
+    let mut listeners = Vec::new();
+    for host in &options.hosts {
+        let listener = Listener::bind(&Address::parse(host)?, tls.clone()).await?;
+        let address = listener.local_address();
+        let (proto, addr) = match address {
+            Address::Tcp(addr) => ("tcp", addr.clone()),
+            Address::Unix(path) => ("unix", path.display().to_string()),
+        };
+        info!(proto, addr, "Listening for HTTP");
+        listeners.push(listener);
+    }
+    let manager = Arc::new(Manager {
+        keeper: Keeper::new(State::new(settings, rules, ChaCha8Rng::from_seed(seed))),
+        hub: Hub::new(),
+        metrics: Metrics::new(),
+        builds: build::Builds::default(),
+        fleet: Fleet::default(),
+        fleet_tasks: TaskTracker::new(),
+        strays: Notify::new(),
+        tls,
+        stop: stop.clone(),
+        connections: TaskTracker::new(),
+        options,
+    });
+    let mut serving = tokio::task::JoinSet::new();
+    for listener in listeners {
+        serving.spawn(server::serve(Arc::clone(&manager), listener));
+    }
+    let follow = tokio::spawn(Arc::clone(&manager).follow_discovery(discovery));
+    let rescue = tokio::spawn(Arc::clone(&manager).keep_rescuing());
+    stop.cancelled().await;
+    serving.join_all().await;
+    follow.abort();
+    rescue.abort();
+    manager.connections.close();
+    if tokio::time::timeout(DRAIN, manager.connections.wait()).await.is_err() {
+        let left = manager.connections.len();
+        tracing::warn!("{left} connections are cut off after {} s", DRAIN.as_secs());
+    }
+    manager.dismiss_all();
+    Ok(())
+}
+
+/// Does what a request asks for.
+async fn handle(call: Call) -> Result<Answer, Failure> {
+    match call.matched.action {
+        Action::Ping => Ok(info::ping()),
+        Action::Info => info::info(&call),
+        Action::Version => Ok(info::version(&call)),
+        Action::Events => events::stream(&call),
+        Action::Metrics => metrics::show(&call.manager),
+        Action::ListContainers => containers::list(call).await,
+        Action::InspectContainer => containers::inspect(call).await,
+        Action::CreateContainer => create::create(call).await,
+        Action::StartContainer => containers::start(call).await,
+        Action::RemoveContainer => containers::remove(call).await,
+        Action::RenameContainer => containers::rename(call).await,
+        Action::ProxyContainer => proxy::container(call, After::Nothing).await,
+        Action::ProxyAndRefreshContainer => proxy::container(call, After::Container).await,
+        Action::HijackContainer => hijack::container(call).await,
+        Action::CreateExec => proxy::create_exec(call).await,
+        Action::ProxyExec => proxy::exec(call).await,
+        Action::StartExec => hijack::exec(call).await,
+        Action::Commit => proxy::commit(call).await,
+        Action::ListImages => images::list(&call),
+        Action::SearchImages | Action::Authenticate => images::anywhere(call).await,
+        Action::SaveImages => images::save_several(call).await,
+        Action::SaveImage => images::save(call).await,
+        Action::ProxyImage => images::proxy(call).await,
+        Action::PullImage => pull::create(call).await,
+        Action::LoadImage => pull::load(call).await,
+        Action::PushImage => images::push(call).await,
+        Action::TagImage => images::tag(call).await,
+        Action::RemoveImage => images::remove(call).await,
+        Action::VisualiseImages => Err(Failure::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "Not supported in clustering mode.",
+        )),
+        Action::Build => build::build(call).await,
+        Action::CancelBuild => build::cancel(call).await,
+        Action::Session => build::session(call).await,
+        Action::ListNetworks => networks::list(&call),
+        Action::InspectNetwork => networks::inspect(&call),
+        Action::CreateNetwork => networks::create(call).await,
+        Action::ConnectNetwork => networks::connect(call).await,
+        Action::DisconnectNetwork => networks::disconnect(call).await,
+        Action::RemoveNetwork => networks::remove(call).await,
+        Action::ListVolumes => volumes::list(&call),
+        Action::InspectVolume => volumes::inspect(&call),
+        Action::CreateVolume => volumes::create(call).await,
+        Action::RemoveVolume => volumes::remove(call).await,
+    }
+}

@@ -41,6 +41,13 @@ impl Cluster {
         found.filter(move |container| container.name() == text || container.id() == text)
     }
 
+    /// Containers with this cluster-wide ID: more than one, if one was created anew and its node came back.
+    pub fn with_swarm_id<'a>(&'a self, swarm_id: &'a str) -> impl Iterator<Item = &'a Container> + 'a {
+        prefixed(&self.swarm_ids, swarm_id)
+            .take_while(move |(id, _)| *id == swarm_id)
+            .map(|(_, idx)| self.expect_container(idx))
+    }
+
     fn find_where(&self, query: &str, admit: impl Fn(ContainerIdx) -> bool) -> Option<ContainerIdx> {
         if query.is_empty() {
             return None;

@@ -1,0 +1,50 @@
+//! What can be wrong with a list of addresses or with the place where it is kept.
+
+use std::io;
+
+use super::entry::EntryError;
+use super::file::FILE_BYTES_MAX;
+use super::range::ENTRIES_MAX;
+
+/// Why there is no list, or no registration.
+#[derive(Debug, thiserror::Error)]
+pub enum DiscoveryError {
+    /// The scheme of the URL is none that is known.
+    #[error("discovery service not supported")]
+    NotSupported,
+    /// The scheme is known, but nothing stands behind it.
+    #[error("{0}:// discovery is not built in yet; use file://<path> or [nodes://]<ip1>:<port>,<ip2>:<port>")]
+    NotBuiltIn(&'static str),
+    /// `token://` without a token.
+    #[error("token is empty")]
+    EmptyToken,
+    /// `consul://` with more than one host.
+    #[error("consul does not support multiple endpoints")]
+    ManyEndpoints,
+    /// The list is not one that others can add to.
+    #[error("not implemented in this discovery service")]
+    CannotRegister,
+    /// One entry is not of the form `host:port`, which makes the whole list void.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// The same in the URL itself, where a forgotten scheme is the usual cause.
+    #[error("{0}, please check you are using the correct discovery (missing token:// ?)")]
+    Nodes(EntryError),
+    /// More entries than are taken in.
+    #[error("the list has more than {ENTRIES_MAX} entries, the most that are taken in; is a range mistyped?")]
+    TooManyEntries,
+    /// The file cannot be read.
+    #[error("failed to read '{path}': {source}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file is larger than any sensible list.
+    #[error("failed to read '{path}': it has more than {FILE_BYTES_MAX} bytes, the most that are read")]
+    FileTooLarge {
+        /// The file.
+        path: String,
+    },
+}

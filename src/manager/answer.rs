@@ -1,0 +1,82 @@
+//! Answers that the manager gives itself: JSON, and errors as clients know them.
+
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::docker::CallError;
+use crate::net::{Body, full};
+
+/// An answer whose body is streamed.
+pub(super) type Answer = Response<Body>;
+
+/// Why a request is not done. It becomes `{"message": …}`, which clients of every age read.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Failure {
+    pub status: StatusCode,
+    pub message: String,
+    /// Further fields of the body, such as why each node refused.
+    pub details: Option<(&'static str, Value)>,
+}
+
+impl Failure {
+    pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Failure {
+        Failure {
+            status,
+            message: message.into(),
+            details: None,
+        }
+    }
+
+    pub(super) fn bad_request(message: impl Into<String>) -> Failure {
+        Failure::new(StatusCode::BAD_REQUEST, message)
+    }
+
+    pub(super) fn not_found(message: impl Into<String>) -> Failure {
+        Failure::new(StatusCode::NOT_FOUND, message)
+    }
+
+    pub(super) fn internal(message: impl Into<String>) -> Failure {
+        Failure::new(StatusCode::INTERNAL_SERVER_ERROR, message)
+    }
+
+    pub(super) fn into_answer(self) -> Answer {
+        let mut body = json!({ "message": self.message });
+        if let (Some((name, details)), Some(body)) = (self.details, body.as_object_mut()) {
+            body.insert(name.to_owned(), details);
+        }
+        json_with(self.status, &body)
+    }
+}
+
+impl From<CallError> for Failure {
+    /// What a daemon refuses keeps its status only where the caller says so: the original makes it 500 (`api.md` §1).
+    fn from(error: CallError) -> Failure {
+        Failure::internal(error.to_string())
+    }
+}
+
+/// Status 200 with a body in JSON.
+pub(super) fn json_answer(body: &impl Serialize) -> Answer {
+    json_with(StatusCode::OK, body)
+}
+
+/// A body in JSON.
+pub(super) fn json_with(status: StatusCode, body: &impl Serialize) -> Answer {
+    // Everything that is answered has keys of text and finite numbers, so that it can be written.
+    let text = serde_json::to_vec(body).unwrap_or_default();
+    let mut answer = Response::new(full(text));
+    *answer.status_mut() = status;
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}
+
+/// A status without a body.
+pub(super) fn bare(status: StatusCode) -> Answer {
+    let mut answer = Response::new(crate::net::empty());
+    *answer.status_mut() = status;
+    answer
+}

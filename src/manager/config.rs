@@ -1,0 +1,245 @@
+//! A container's configuration: from what a client sends to what the scheduler reads and a daemon is told
+//! (`scheduling.md` §1 and §2).
+//!
+//! The body stays a map, looked into and edited in place, so that what is not understood here reaches the daemon.
+
+use serde_json::Value;
+
+use crate::docker::{Map, json};
+use crate::model::{Bytes, Cpus, Labels, PortBinding, Request, Resources};
+use crate::scheduler::{Expressions, ReschedulePolicyError, from_shares, reschedule_policy, to_shares, translate};
+
+/// Fields of the body's top level that belong below `HostConfig`: clients of the first versions put them there.
+const LEGACY: [(&str, &str); 4] = [
+    ("Memory", "Memory"),
+    ("MemorySwap", "MemorySwap"),
+    ("CpuShares", "CpuShares"),
+    ("Cpuset", "CpusetCpus"),
+];
+
+/// Why a body is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConfigError {
+    /// It is no JSON.
+    #[error("the body is no container configuration: {0}")]
+    Json(#[from] serde_json::Error),
+    /// It is JSON of another kind.
+    #[error("the body is no container configuration: a JSON object is wanted")]
+    NoObject,
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub(super) struct Config {
+    /// What the client sent, without the scheduling expressions of its environment.
+    body: Map,
+    /// What the scheduler is asked for.
+    pub request: Request,
+}
+
+impl Config {
+    /// Reads the body of a create request.
+    pub(super) fn parse(body: &[u8]) -> Result<Config, ReadError> {
+        let value: Value = serde_json::from_slice(body).map_err(ConfigError::Json)?;
+        let Value::Object(body) = value else {
+            return Err(ConfigError::NoObject.into());
+        };
+        Config::from_body(body).map_err(ReadError::Policy)
+    }
+
+    /// Takes a body in the form of a create request.
+    pub(super) fn from_body(mut body: Map) -> Result<Config, ReschedulePolicyError> {
+        move_legacy_fields(&mut body);
+        let host = json::map(&body, "HostConfig").cloned().unwrap_or_default();
+        let reserved = Resources::new(
+            // Shares are whole CPUs, as in the original; --cpus, which it did not know, counts as much.
+            Cpus::whole(positive(json::number(&host, "CpuShares"))).max(Cpus::from_nanos(positive(json::number(
+                &host, "NanoCpus",
+            )))),
+            Bytes::new(positive(json::number(&host, "Memory"))),
+        );
+        let (request, env) = request_of(&body, &host, reserved)?;
+        if env.len() != json::texts(&body, "Env").len() {
+            json::set(&mut body, "Env", Value::from(env));
+        }
+        Ok(Config { body, request })
+    }
+
+    /// The networks that the container is to be in: the mode first.
+    pub(super) fn network_mode(&self) -> &str {
+        &self.request.network_mode
+    }
+
+    /// Calls the network by its bare name, since the daemon does not know names with a node before them.
+    pub(super) fn set_network_mode(&mut self, mode: &str) {
+        mode.clone_into(&mut self.request.network_mode);
+        if let Some(host) = json::map_mut(&mut self.body, "HostConfig") {
+            json::set(host, "NetworkMode", Value::from(mode));
+        }
+    }
+
+    /// Adds a constraint, which the container's labels then carry as well.
+    pub(super) fn add_constraint(&mut self, constraint: String) {
+        let Request { constraints, labels, .. } = &mut self.request;
+        constraints.push(constraint);
+        let all = Value::from(constraints.as_slice()).to_string();
+        labels.insert("com.docker.swarm.constraints".to_owned(), all);
+    }
+
+    /// Takes the name of a node from before the names of networks, where `is_node` knows it.
+    pub(super) fn strip_nodes_from_endpoints(&mut self, is_node: impl Fn(&str) -> bool) {
+        let Some(networking) = json::map_mut(&mut self.body, "NetworkingConfig") else {
+            return;
+        };
+        let Some(endpoints) = json::map_mut(networking, "EndpointsConfig") else {
+            return;
+        };
+        let renamed = std::mem::take(endpoints).into_iter().map(|(key, endpoint)| match key.split_once('/') {
+            Some((node, network)) if is_node(node) => (network.to_owned(), endpoint),
+            _ => (key, endpoint),
+        });
+        *endpoints = renamed.collect();
+    }
+
+    /// What a daemon with so many CPUs is told, for a container with these labels.
+    pub(super) fn for_daemon(&self, labels: &Labels, real: Cpus) -> Map {
+        let mut body = self.body.clone();
+        let labels = labels.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str())));
+        json::set(&mut body, "Labels", Value::Object(labels.collect()));
+        if let Some(host) = json::map_mut(&mut body, "HostConfig") {
+            let asked = positive(json::number(host, "CpuShares"));
+            if asked > 0 {
+                json::set(host, "CpuShares", Value::from(to_shares(Cpus::whole(asked), real)));
+            }
+        }
+        body
+    }
+}
+
+/// Why a create request is refused before any node is looked at.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReadError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Policy(#[from] ReschedulePolicyError),
+}
+
+/// What a container that exists reserves and occupies, from its daemon's description. Its expressions count whoever
+/// created it; policies that are none are taken for `off`.
+pub(super) fn request_of_existing(inspected: &Map, real: Cpus) -> Request {
+    let config = json::map(inspected, "Config").cloned().unwrap_or_default();
+    let host = json::map(inspected, "HostConfig").cloned().unwrap_or_default();
+    let shares = from_shares(positive(json::number(&host, "CpuShares")), real);
+    let reserved = Resources::new(
+        shares.max(Cpus::from_nanos(positive(json::number(&host, "NanoCpus")))),
+        Bytes::new(positive(json::number(&host, "Memory"))),
+    );
+    let mut config = config;
+    for _ in 0..2 {
+        match request_of(&config, &host, reserved) {
+            Ok((request, _)) => return request,
+            // Policies that nobody can follow: without the label that carries them, it reads.
+            Err(_) => {
+                if let Some(labels) = json::map_mut(&mut config, "Labels") {
+                    labels.remove("com.docker.swarm.reschedule-policies");
+                }
+                let env: Vec<String> = json::texts(&config, "Env")
+                    .into_iter()
+                    .filter(|entry| !entry.starts_with("reschedule:"))
+                    .collect();
+                json::set(&mut config, "Env", Value::from(env));
+            }
+        }
+    }
+    Request {
+        resources: reserved,
+        ..Request::default()
+    }
+}
+
+/// The request, and the environment without expressions.
+fn request_of(
+    config: &Map,
+    host: &Map,
+    resources: Resources,
+) -> Result<(Request, Vec<String>), ReschedulePolicyError> {
+    let mut env = json::texts(config, "Env");
+    let mut labels: Labels = json::map(config, "Labels")
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        .collect();
+    let Expressions {
+        constraints,
+        affinities,
+        whitelists,
+        reschedule,
+    } = translate(&mut env, &mut labels);
+    let request = Request {
+        resources,
+        extra: Vec::new(),
+        image: json::text(config, "Image").to_owned(),
+        labels,
+        network_mode: json::text(host, "NetworkMode").to_owned(),
+        exposed_ports: exposed_ports(config),
+        port_bindings: port_bindings(json::map(host, "PortBindings")),
+        volumes_from: json::texts(host, "VolumesFrom"),
+        links: json::texts(host, "Links"),
+        constraints,
+        affinities,
+        whitelists,
+        reschedule: reschedule_policy(&reschedule)?,
+    };
+    Ok((request, env))
+}
+
+fn exposed_ports(config: &Map) -> Vec<String> {
+    let mut ports: Vec<String> = json::map(config, "ExposedPorts")
+        .into_iter()
+        .flat_map(|ports| ports.keys().cloned())
+        .collect();
+    ports.sort();
+    ports
+}
+
+/// Bindings as `HostConfig.PortBindings` and `NetworkSettings.Ports` have them, in a stable order.
+pub(super) fn port_bindings(ports: Option<&Map>) -> Vec<PortBinding> {
+    let mut bindings: Vec<PortBinding> = ports
+        .into_iter()
+        .flatten()
+        .flat_map(|(port, bindings)| {
+            let bindings = bindings.as_array().map_or(&[][..], Vec::as_slice);
+            bindings.iter().filter_map(Value::as_object).map(|binding| PortBinding {
+                container_port: port.clone(),
+                host_ip: json::text(binding, "HostIp").to_owned(),
+                host_port: json::text(binding, "HostPort").to_owned(),
+            })
+        })
+        .collect();
+    bindings.sort();
+    bindings
+}
+
+/// Moves what the first clients put at the top level to where daemons look for it (`scheduling.md` §1, step 3).
+fn move_legacy_fields(body: &mut Map) {
+    for (legacy, own) in LEGACY {
+        let Some(value) = json::get(body, legacy).cloned() else { continue };
+        let says_nothing = value.is_null() || value == Value::from(0) || value == Value::from("");
+        json::remove(body, legacy);
+        if says_nothing {
+            continue;
+        }
+        if json::map(body, "HostConfig").is_none() {
+            json::set(body, "HostConfig", Value::Object(Map::new()));
+        }
+        if let Some(host) = json::map_mut(body, "HostConfig") {
+            json::set(host, own, value);
+        }
+    }
+}
+
+/// Amounts below nothing are none.
+fn positive(number: Option<i64>) -> u64 {
+    number.map_or(0, |number| u64::try_from(number).unwrap_or(0))
+}

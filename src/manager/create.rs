@@ -1,0 +1,210 @@
+//! `POST /containers/create`: from a client's wish to a container on some node (`scheduling.md` §1 and §9).
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use hyper::StatusCode;
+use serde_json::json;
+use tracing::{debug, info};
+
+use super::Manager;
+use super::answer::{Answer, Failure, json_with};
+use super::config::{Config, ReadError};
+use super::server::Call;
+use super::state::{Reserved, Unplaced, Wanted};
+use crate::docker::{CallError, Map, json};
+use crate::scheduler::{CreateError, DaemonError};
+
+/// The header with a client's credentials for a registry.
+const REGISTRY_AUTH: &str = "x-registry-auth";
+
+/// `POST /containers/create`.
+pub(super) async fn create(mut call: Call) -> Result<Answer, Failure> {
+    let body = call.body().await?;
+    let config = Config::parse(&body).map_err(|error| match error {
+        ReadError::Config(error) => Failure::bad_request(error.to_string()),
+        ReadError::Policy(error) => Failure::internal(error.to_string()),
+    })?;
+    let name = call.parameter("name").to_owned();
+    let auth = call.header(REGISTRY_AUTH).map(str::to_owned);
+    let platform = call.parameter("platform").to_owned();
+    let manager = Arc::clone(&call.manager);
+    let wanted = manager
+        .keeper
+        .with(|state| state.want(config, &name, manager.options.create_retry));
+    // The client may go away, but a container that a daemon has been told to create must be known.
+    let creating = tokio::spawn(async move {
+        let from = Registry {
+            auth: auth.as_deref(),
+            platform: &platform,
+        };
+        manager.create(wanted, &from).await
+    });
+    match creating.await {
+        Ok(Ok(created)) => {
+            let mut body = json!({ "Id": created.id });
+            if !created.warnings.is_empty()
+                && let Some(body) = body.as_object_mut()
+            {
+                json::set(body, "Warnings", created.warnings);
+            }
+            Ok(json_with(StatusCode::CREATED, &body))
+        }
+        Ok(Err(unplaced)) => Err(unplaced.into()),
+        Err(error) => Err(Failure::internal(format!("the create was given up: {error}"))),
+    }
+}
+
+/// How images are pulled for a container.
+pub(super) struct Registry<'a> {
+    pub auth: Option<&'a str>,
+    pub platform: &'a str,
+}
+
+/// A container that has been created.
+pub(super) struct Created {
+    pub id: String,
+    pub warnings: Vec<String>,
+    pub reserved: Reserved,
+}
+
+impl From<Unplaced> for Failure {
+    fn from(unplaced: Unplaced) -> Failure {
+        // Statuses of create errors are 409 and 500.
+        let status = StatusCode::from_u16(unplaced.error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Failure {
+            status,
+            message: unplaced.error.to_string(),
+            details: unplaced.nodes.map(|nodes| ("nodes", nodes)),
+        }
+    }
+}
+
+impl Manager {
+    /// Creates a container where the scheduler wants it, with as many attempts as are due.
+    pub(super) async fn create(self: &Arc<Self>, mut wanted: Wanted, from: &Registry<'_>) -> Result<Created, Unplaced> {
+        loop {
+            let unplaced = match self.attempt(&wanted, from).await {
+                Ok(created) => {
+                    let node = &created.reserved.engine_name;
+                    info!(name = wanted.name, node, id = created.id, "Container created");
+                    return Ok(created);
+                }
+                Err(unplaced) => unplaced,
+            };
+            let again = self
+                .keeper
+                .with(|state| wanted.creation.retry_after(&unplaced.error, &state.cluster));
+            if !again {
+                log_refusal(&wanted, &unplaced);
+                return Err(unplaced);
+            }
+            debug!(name = wanted.name, "Creating a container once more: {}", unplaced.error);
+        }
+    }
+
+    async fn attempt(self: &Arc<Self>, wanted: &Wanted, from: &Registry<'_>) -> Result<Created, Unplaced> {
+        let started = Instant::now();
+        let reserved = self.keeper.with(|state| state.reserve(wanted));
+        self.metrics.decided(reserved.as_ref().err().map(|unplaced| &unplaced.error), started.elapsed());
+        let reserved = reserved?;
+        // Whatever happens from here on, the room is given back unless the container exists.
+        let claim = Claim {
+            manager: self,
+            reserved: &reserved,
+        };
+        let body = wanted
+            .config
+            .for_daemon(&wanted.creation.request().labels, reserved.cpus);
+        let answer = self.create_on(&reserved, wanted, &body, from).await?;
+        let id = json::text(&answer, "Id").to_owned();
+        self.keeper.with(|state| state.confirm(&reserved, &id));
+        drop(claim);
+        let refreshed = self
+            .refresh_containers(reserved.engine, &reserved.daemon, std::slice::from_ref(&id))
+            .await;
+        if let Err(error) = refreshed {
+            // It exists and is known by its ID; the rest is learnt from the next event or refresh.
+            debug!(id, "Refreshing a new container failed: {error}");
+        }
+        let warnings = json::texts(&answer, "Warnings").map(str::to_owned).collect();
+        Ok(Created {
+            id,
+            warnings,
+            reserved,
+        })
+    }
+
+    /// Asks the daemon to create the container; if it lacks the image, pulls that first (`scheduling.md` §9.2).
+    async fn create_on(
+        self: &Arc<Self>,
+        reserved: &Reserved,
+        wanted: &Wanted,
+        body: &Map,
+        from: &Registry<'_>,
+    ) -> Result<Map, Unplaced> {
+        let daemon = &reserved.daemon;
+        let ask = async || {
+            let answer = daemon.create_container(&wanted.name, from.platform, body).await;
+            self.note(reserved.engine, &answer);
+            answer
+        };
+        match ask().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(refused(&error)),
+        }
+        let image = &wanted.creation.request().image;
+        let pulled = daemon.pull(image, from.platform, from.auth).await;
+        self.note(reserved.engine, &pulled);
+        if let Err(error) = pulled {
+            let error = match &error {
+                CallError::Answered { status, message } => DaemonError {
+                    not_found: *status == 404,
+                    ..DaemonError::pull(image, message)
+                },
+                other => DaemonError::pull(image, &other.to_string()),
+            };
+            return Err(error.into());
+        }
+        self.refresh_images(reserved.engine, daemon).await;
+        ask().await.map_err(|error| refused(&error))
+    }
+}
+
+/// Room for a container that is being created. Given up, also when the task is, it is free again.
+struct Claim<'a> {
+    manager: &'a Arc<Manager>,
+    reserved: &'a Reserved,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.manager.keeper.with(|state| state.release(self.reserved));
+    }
+}
+
+impl From<DaemonError> for Unplaced {
+    fn from(error: DaemonError) -> Unplaced {
+        Unplaced {
+            error: CreateError::Daemon(error),
+            nodes: None,
+        }
+    }
+}
+
+fn refused(error: &CallError) -> Unplaced {
+    DaemonError {
+        text: error.to_string(),
+        not_found: error.is_not_found(),
+    }
+    .into()
+}
+
+/// Says in the log why, node by node.
+fn log_refusal(wanted: &Wanted, unplaced: &Unplaced) {
+    info!(name = wanted.name, "Container not created: {}", unplaced.error);
+    for node in unplaced.nodes.iter().filter_map(|nodes| nodes.as_array()).flatten() {
+        debug!(name = wanted.name, "refused: {node}");
+    }
+}

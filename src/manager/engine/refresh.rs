@@ -1,0 +1,211 @@
+//! Asking a daemon again: everything now and then, and single containers when something happened to them
+//! (`live-manager.md` §5).
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::debug;
+
+use super::Caretaker;
+use crate::docker::{CallError, Map, json};
+
+/// How often the daemon's description of itself is asked for while it is healthy.
+const SPECIFY_EVERY: Duration = Duration::from_secs(5 * 60);
+/// Containers inspected at the same time.
+const INSPECTIONS: usize = 8;
+/// Failures beyond the limit that make pauses longer.
+const BACKOFF_MAX: u32 = 1000;
+
+/// When things were last done.
+pub(super) struct Rhythm {
+    pub specified: Instant,
+}
+
+/// What a refresh found out about the daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    Same,
+    /// Another daemon answers at the address.
+    Another,
+}
+
+impl Caretaker {
+    /// The pause before the next refresh.
+    pub(super) fn pause(&mut self) -> Duration {
+        let (least, most) = (self.manager.options.refresh_min, self.manager.options.refresh_max);
+        let failures_max = self.manager.options.failures_max;
+        let failures = self
+            .manager
+            .keeper
+            .with(|state| state.engine(self.id).map_or(0, |engine| engine.failures));
+        let backoff = failures.saturating_sub(failures_max).min(BACKOFF_MAX);
+        least.saturating_mul(1 + backoff) + self.between(Duration::ZERO, most.saturating_sub(least))
+    }
+
+    /// One refresh of everything.
+    pub(super) async fn refresh(&mut self, rhythm: &mut Rhythm) -> Found {
+        let healthy = self
+            .manager
+            .keeper
+            .with(|state| state.engine(self.id).is_some_and(|engine| engine.is_healthy()));
+        if !healthy || rhythm.specified.elapsed() >= SPECIFY_EVERY {
+            rhythm.specified = Instant::now();
+            match self.specify_again().await {
+                Some(Found::Same) => {}
+                Some(Found::Another) => return Found::Another,
+                None => return Found::Same,
+            }
+        }
+        if let Err(error) = self.refresh_everything().await {
+            debug!(address = self.address, "Refreshing the engine failed: {error}");
+        }
+        Found::Same
+    }
+
+    /// Asks the daemon what it is like now. `None` if it does not say.
+    pub(super) async fn specify_again(&mut self) -> Option<Found> {
+        match self.specify().await {
+            Ok(facts) => {
+                let known = self
+                    .manager
+                    .keeper
+                    .with(|state| state.engine(self.id).map(|engine| engine.id().to_owned()));
+                let now = self.manager.now();
+                if known.as_deref().is_some_and(|known| known != facts.id) {
+                    let error = format!(
+                        "Engine (ID: {}, Addr: {}) shows up with another ID:{}. Please remove it from cluster, it can \
+                         be added back.",
+                        known.unwrap_or_default(),
+                        self.address,
+                        facts.id
+                    );
+                    tracing::error!("{error}");
+                    self.manager.keeper.with(|state| state.suspend(self.id, error, now));
+                    return Some(Found::Another);
+                }
+                self.manager.keeper.with(|state| {
+                    let ip = state.engine(self.id).map(|engine| engine.ip.clone()).unwrap_or_default();
+                    state.register(self.id, facts, ip, now);
+                    state.open(self.id);
+                });
+                Some(Found::Same)
+            }
+            Err(error) => {
+                debug!(address = self.address, "Update engine specs failed: {error}");
+                None
+            }
+        }
+    }
+
+    /// Containers, and if they are told, everything else.
+    pub(super) async fn refresh_everything(&self) -> Result<(), CallError> {
+        self.refresh_all_containers().await?;
+        self.refresh_images().await;
+        self.refresh_volumes().await;
+        self.refresh_networks().await;
+        Ok(())
+    }
+
+    pub(super) async fn refresh_images(&self) {
+        self.manager.refresh_images(self.id, &self.daemon).await;
+    }
+
+    pub(super) async fn refresh_volumes(&self) {
+        if let Ok(volumes) = self.note(self.daemon.volumes().await) {
+            self.manager.keeper.with(|state| state.set_volumes(self.id, volumes));
+        }
+    }
+
+    pub(super) async fn refresh_networks(&self) {
+        if let Ok(networks) = self.note(self.daemon.networks().await) {
+            self.manager.keeper.with(|state| state.set_networks(self.id, networks));
+        }
+    }
+
+    async fn refresh_all_containers(&self) -> Result<(), CallError> {
+        let known = self.manager.keeper.with(|state| state.known_ids(self.id));
+        let listed = self.note(self.daemon.containers(None).await)?;
+        self.manager
+            .keeper
+            .with(|state| state.forget_missing(self.id, &known, &listed));
+        let changed = self
+            .manager
+            .keeper
+            .with(|state| state.changed_among(self.id, listed));
+        self.manager.inspect_all(self.id, &self.daemon, changed).await;
+        Ok(())
+    }
+}
+
+impl super::Manager {
+    /// Looks at containers again after something may have happened to them.
+    pub(in crate::manager) async fn refresh_containers(
+        self: &std::sync::Arc<Self>,
+        id: crate::manager::state::EngineId,
+        daemon: &crate::docker::Daemon,
+        containers: &[String],
+    ) -> Result<(), CallError> {
+        let listed = daemon.containers(Some(containers)).await;
+        self.note(id, &listed);
+        let listed = listed?;
+        self.keeper.with(|state| {
+            for gone in containers
+                .iter()
+                .filter(|container| !listed.iter().any(|entry| json::text(entry, "Id") == **container))
+            {
+                state.forget_container(id, gone);
+            }
+        });
+        self.inspect_all(id, daemon, listed).await;
+        Ok(())
+    }
+
+    /// Inspects containers and takes in what they are like. Those that are gone by then are left out.
+    async fn inspect_all(
+        self: &std::sync::Arc<Self>,
+        id: crate::manager::state::EngineId,
+        daemon: &crate::docker::Daemon,
+        listed: Vec<Map>,
+    ) {
+        let mut waiting = listed.into_iter();
+        let mut running = tokio::task::JoinSet::new();
+        loop {
+            while running.len() < INSPECTIONS
+                && let Some(entry) = waiting.next()
+            {
+                let daemon = daemon.clone();
+                running.spawn(async move {
+                    let inspected = daemon.container(json::text(&entry, "Id")).await;
+                    (entry, inspected)
+                });
+            }
+            match running.join_next().await {
+                None => break,
+                Some(Ok((entry, inspected))) => {
+                    self.note(id, &inspected);
+                    match inspected {
+                        Ok(inspected) => {
+                            self.keeper.with(|state| state.observe(id, entry, &inspected));
+                        }
+                        Err(error) => debug!("Inspecting a container failed: {error}"),
+                    }
+                }
+                Some(Err(error)) => debug!("Inspecting a container failed: {error}"),
+            }
+        }
+    }
+
+    /// Reloads the list of images of an engine.
+    pub(in crate::manager) async fn refresh_images(
+        self: &std::sync::Arc<Self>,
+        id: crate::manager::state::EngineId,
+        daemon: &crate::docker::Daemon,
+    ) {
+        let images = daemon.images().await;
+        self.note(id, &images);
+        if let Ok(images) = images {
+            let images = images.into_iter().map(crate::docker::facts::ImageFacts::read).collect();
+            self.keeper.with(|state| state.set_images(id, images));
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! `GET /events`: what happens in the cluster, as it happens (`api.md` §6).
+
+use std::time::Duration;
+
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
+
+use super::answer::{Answer, Failure};
+use super::server::Call;
+use crate::docker::{Filters, Map, json};
+use crate::model::Labels;
+use crate::net;
+
+/// How long a client may leave an event unread.
+const UNREAD_MAX: Duration = Duration::from_secs(10);
+
+/// Streams events until the time that the client gave, or until one of both sides goes away.
+pub(super) fn stream(call: &Call) -> Result<Answer, Failure> {
+    let filters = Filters::parse(call.parameter("filters")).map_err(|error| Failure::bad_request(error.to_string()))?;
+    let until = match call.parameter("until") {
+        "" => None,
+        text => {
+            // Clients of today send a fraction of a second as well.
+            let whole = text.split('.').next().unwrap_or(text);
+            let seconds: i64 = whole
+                .parse()
+                .map_err(|_| Failure::bad_request(format!("until={text} is no time in seconds")))?;
+            (seconds > 0).then_some(seconds)
+        }
+    };
+    let ends = until.map(|seconds| {
+        let left = u64::try_from(seconds.saturating_sub(call.manager.now().seconds())).unwrap_or(0);
+        Instant::now() + Duration::from_secs(left)
+    });
+    let mut listening = call.manager.hub.listen();
+    let stop = call.manager.stop.clone();
+    let (mut sender, body) = net::channel();
+    tokio::spawn(async move {
+        let end = async {
+            match ends {
+                Some(instant) => tokio::time::sleep_until(instant).await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut end = std::pin::pin!(end);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut end => return,
+                () = stop.cancelled() => return,
+                told = listening.recv() => match told {
+                    Ok(told) if !wanted(&filters, &told.event) => {}
+                    Ok(told) => {
+                        let sent = tokio::time::timeout(UNREAD_MAX, sender.send_data(told.text)).await;
+                        if !matches!(sent, Ok(Ok(()))) {
+                            return;
+                        }
+                    }
+                    // Who falls so far behind must not believe to have seen everything.
+                    Err(RecvError::Lagged(_) | RecvError::Closed) => return,
+                },
+            }
+        }
+    });
+    let mut answer = Answer::new(body);
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(answer)
+}
+
+/// Whether a client asked for an event. The original ignored filters; those of daemons are understood here.
+fn wanted(filters: &Filters, event: &Map) -> bool {
+    let nothing = Map::new();
+    let actor = json::map(event, "Actor").unwrap_or(&nothing);
+    let attributes: Labels = json::map(actor, "Attributes")
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        .collect();
+    let attribute = |name: &str| attributes.get(name).map_or("", String::as_str);
+    let id = json::text(actor, "ID");
+    let kind = json::text(event, "Type");
+    let action = json::text(event, "Action");
+    let about = |filter: &str, own_kind: &str| {
+        !filters.has(filter)
+            || (kind == own_kind
+                && filters
+                    .values(filter)
+                    .any(|value| value == attribute("name") || (!value.is_empty() && id.starts_with(value))))
+    };
+    let event_named = |value: &str| action == value || action.split(':').next() == Some(value);
+    (!filters.has("type") || filters.values("type").any(|value| value == kind))
+        && (!filters.has("event") || filters.values("event").any(event_named))
+        && (!filters.has("node") || filters.values("node").any(|value| value == attribute("node.name")))
+        && (!filters.has("image")
+            || filters.values("image").any(|value| value == attribute("image") || value == id || value == attribute("name")))
+        && about("container", "container")
+        && about("network", "network")
+        && about("volume", "volume")
+        && filters.labels_match("label", &attributes)
+}

@@ -1,0 +1,333 @@
+//! What the manager says of itself and of the cluster: `info`, `version`, `_ping` (`live-manager.md` §15 and §16).
+
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Failure, json_answer};
+use super::server::Call;
+use super::state::{Engine, State};
+use super::{Manager, SERVER_VERSION};
+use crate::docker::words::human_size;
+use crate::docker::{ApiVersion, Timestamp};
+use crate::net;
+
+/// The lowest version of the API that clients may speak.
+const LOWEST: &str = "1.24";
+/// The version that clients are told if no daemon says more.
+const USUAL: ApiVersion = ApiVersion { major: 1, minor: 40 };
+/// What is not known of the machine.
+const UNKNOWN: &str = "<unknown>";
+
+/// `GET` and `HEAD /_ping`.
+pub(super) fn ping() -> Answer {
+    let mut answer = Answer::new(net::full("OK"));
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store, must-revalidate"));
+    headers.insert("ostype", HeaderValue::from_static(std::env::consts::OS));
+    answer
+}
+
+/// `GET /version`.
+pub(super) fn version(call: &Call) -> Answer {
+    let mut body = json!({
+        "Platform": { "Name": "Docker Swarm - Community" },
+        "Version": SERVER_VERSION,
+        "ApiVersion": call.manager.api_version(),
+        "MinAPIVersion": LOWEST,
+        "GitCommit": "",
+        "GoVersion": "",
+        "Os": std::env::consts::OS,
+        "Arch": architecture(),
+        "KernelVersion": kernel().0,
+        "BuildTime": UNKNOWN,
+        "Components": [{
+            "Name": "swarmlab",
+            "Version": env!("CARGO_PKG_VERSION"),
+        }],
+    });
+    if call.manager.options.experimental
+        && let Some(body) = body.as_object_mut()
+    {
+        body.insert("Experimental".to_owned(), Value::from(true));
+    }
+    json_answer(&body)
+}
+
+/// `GET /info`.
+pub(super) fn info(call: &Call) -> Result<Answer, Failure> {
+    let manager = &call.manager;
+    let (kernel, name) = kernel();
+    let proxy = |variable: &str| std::env::var(variable).unwrap_or_default();
+    let now = manager.now();
+    let (counts, status) = manager.keeper.with(|state| (Counts::of(state), status(manager, state)));
+    Ok(json_answer(&json!({
+        "ID": "",
+        "Containers": counts.containers,
+        "ContainersRunning": counts.running,
+        "ContainersPaused": counts.paused,
+        "ContainersStopped": counts.stopped,
+        "Images": counts.images,
+        "Driver": "",
+        "DriverStatus": status,
+        "SystemStatus": status,
+        "Plugins": { "Volume": [], "Network": [], "Authorization": null, "Log": null },
+        "MemoryLimit": true,
+        "SwapLimit": true,
+        "KernelMemory": false,
+        "CpuCfsPeriod": true,
+        "CpuCfsQuota": true,
+        "CPUShares": true,
+        "CPUSet": true,
+        "IPv4Forwarding": true,
+        "BridgeNfIptables": true,
+        "BridgeNfIp6tables": true,
+        "Debug": manager.options.debug,
+        "NFd": 0,
+        "OomKillDisable": true,
+        "NGoroutines": 0,
+        "SystemTime": now.to_text(),
+        "LoggingDriver": "",
+        "CgroupDriver": "",
+        "NEventsListener": manager.hub.listeners(),
+        "KernelVersion": kernel,
+        "OperatingSystem": std::env::consts::OS,
+        "OSType": std::env::consts::OS,
+        "Architecture": architecture(),
+        "IndexServerAddress": "",
+        "RegistryConfig": null,
+        "NCPU": counts.cpus,
+        "MemTotal": counts.memory,
+        "DockerRootDir": "",
+        "HttpProxy": proxy("http_proxy"),
+        "HttpsProxy": proxy("https_proxy"),
+        "NoProxy": proxy("no_proxy"),
+        "Name": name,
+        "Labels": null,
+        "ExperimentalBuild": manager.options.experimental,
+        "ServerVersion": SERVER_VERSION,
+        "Warnings": null,
+    })))
+}
+
+/// Sums over all validated engines, whatever their health.
+#[derive(Default)]
+struct Counts {
+    containers: u64,
+    running: u64,
+    paused: u64,
+    stopped: u64,
+    images: u64,
+    cpus: u64,
+    memory: u64,
+}
+
+/// Containers of one engine by what they do.
+#[derive(Default)]
+struct Doing {
+    all: u64,
+    running: u64,
+    paused: u64,
+}
+
+impl Doing {
+    fn on(state: &State, engine: &Engine) -> Doing {
+        let mut doing = Doing::default();
+        for record in engine.known_containers().filter_map(|(_, container)| state.record(container)) {
+            doing.all += 1;
+            if record.state.paused {
+                doing.paused += 1;
+            } else if record.state.running {
+                doing.running += 1;
+            }
+        }
+        doing
+    }
+
+    fn stopped(&self) -> u64 {
+        self.all - self.running - self.paused
+    }
+}
+
+impl Counts {
+    fn of(state: &State) -> Counts {
+        let mut counts = Counts::default();
+        for (_, engine) in state.validated() {
+            let doing = Doing::on(state, engine);
+            counts.containers += doing.all;
+            counts.running += doing.running;
+            counts.paused += doing.paused;
+            counts.stopped += doing.stopped();
+            counts.images += engine.images.iter().filter(|image| image.is_tagged()).count() as u64;
+            if let Some(node) = engine.node {
+                let total = state.cluster.node(node).total();
+                counts.cpus += total.cpus.nanos() / crate::model::Cpus::whole(1).nanos();
+                counts.memory += total.memory.get();
+            }
+        }
+        counts
+    }
+}
+
+/// The lines that clients show of the cluster: pairs, in order.
+fn status(manager: &Manager, state: &State) -> Vec<[String; 2]> {
+    let mut lines = vec![
+        ["Role".to_owned(), "primary".to_owned()],
+        ["Strategy".to_owned(), state.scheduler.settings().strategy.name().to_owned()],
+        [
+            "Filters".to_owned(),
+            manager
+                .options
+                .filters
+                .iter()
+                .map(|filter| filter.name())
+                .collect::<Vec<_>>()
+                .join(", "),
+        ],
+        ["Nodes".to_owned(), state.engines().count().to_string()],
+    ];
+    let mut engines: Vec<&Engine> = state.engines().map(|(_, engine)| engine).collect();
+    engines.sort_by(|a, b| natural(a.name(), b.name()).then_with(|| a.address.cmp(&b.address)));
+    for engine in engines {
+        add_engine(&mut lines, state, engine);
+    }
+    lines
+}
+
+fn add_engine(lines: &mut Vec<[String; 2]>, state: &State, engine: &Engine) {
+    let name = match engine.name() {
+        "" => "(unknown)",
+        name => name,
+    };
+    lines.push([format!(" {name}"), engine.address.clone()]);
+    let mut add = |key: &str, value: String| lines.push([format!("  └ {key}"), value]);
+    let doing = Doing::on(state, engine);
+    let containers = match engine.is_healthy() {
+        true => format!(
+            "{} ({} Running, {} Paused, {} Stopped)",
+            doing.all,
+            doing.running,
+            doing.paused,
+            doing.stopped()
+        ),
+        false => doing.all.to_string(),
+    };
+    let (cpus, memory) = engine.node.map_or_else(
+        || ("0 / 0".to_owned(), "0 B / 0 B".to_owned()),
+        |node| {
+            let node = state.cluster.node(node);
+            let whole = |nanos: u64| decimal(nanos);
+            (
+                format!("{} / {}", whole(node.used().cpus), whole(node.total().cpus.nanos())),
+                format!(
+                    "{} / {}",
+                    human_size(node.used().memory),
+                    human_size(node.total().memory.get())
+                ),
+            )
+        },
+    );
+    let labels = engine.facts.as_ref().map_or_else(String::new, |facts| {
+        let labels: Vec<String> = facts.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        labels.join(", ")
+    });
+    add("ID", engine.id().to_owned());
+    add("Status", engine.condition.to_string());
+    add("Containers", containers);
+    add("Reserved CPUs", cpus);
+    add("Reserved Memory", memory);
+    add("Labels", labels);
+    if !engine.last_error.is_empty() {
+        add("Error", engine.last_error.clone());
+    }
+    add("UpdatedAt", engine.updated_at.to_seconds_text());
+    add(
+        "ServerVersion",
+        engine.facts.as_ref().map_or_else(String::new, |facts| facts.version.clone()),
+    );
+}
+
+/// CPUs as people write them: without a fraction where there is none.
+fn decimal(nanos: u64) -> String {
+    let text = format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// Compares names as people count: digits by their number.
+fn natural(a: &str, b: &str) -> std::cmp::Ordering {
+    let (mut a_rest, mut b_rest) = (a.as_bytes(), b.as_bytes());
+    let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    loop {
+        let (Some(a_first), Some(b_first)) = (a_rest.first(), b_rest.first()) else {
+            return a_rest.len().cmp(&b_rest.len()).then_with(|| a.cmp(b));
+        };
+        let (a_digits, b_digits) = (digits(a_rest), digits(b_rest));
+        let (order, a_step, b_step) = if a_digits > 0 && b_digits > 0 {
+            let number = |text: &[u8], digits: usize| {
+                let zeros = text[..digits].iter().take_while(|byte| **byte == b'0').count();
+                text[zeros..digits].to_vec()
+            };
+            let (a_number, b_number) = (number(a_rest, a_digits), number(b_rest, b_digits));
+            let order = a_number.len().cmp(&b_number.len()).then_with(|| a_number.cmp(&b_number));
+            (order, a_digits, b_digits)
+        } else {
+            (a_first.cmp(b_first), 1, 1)
+        };
+        if order.is_ne() {
+            return order;
+        }
+        (a_rest, b_rest) = (&a_rest[a_step..], &b_rest[b_step..]);
+    }
+}
+
+/// Docker's word for the machine's architecture.
+fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+/// The machine's kernel and its name.
+fn kernel() -> (String, String) {
+    let names = rustix::system::uname();
+    let text = |name: &std::ffi::CStr| name.to_str().unwrap_or(UNKNOWN).to_owned();
+    (text(names.release()), text(names.nodename()))
+}
+
+impl Manager {
+    /// The version of the API that clients are told: what all healthy daemons speak, and not less than what is usual.
+    pub(super) fn api_version(&self) -> String {
+        let spoken = self.keeper.with(|state| {
+            let healthy = state.validated().filter(|(_, engine)| engine.is_healthy());
+            healthy.filter_map(|(_, engine)| engine.daemon.api_version()).min()
+        });
+        spoken.unwrap_or(USUAL).max(USUAL).to_string()
+    }
+
+    /// The time now.
+    pub(super) fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_count_by_their_number() {
+        let mut names = ["node-10", "node-2", "", "node-2a", "node-02", "a", "node-1"];
+        names.sort_by(|a, b| natural(a, b));
+        assert_eq!(names, ["", "a", "node-1", "node-02", "node-2", "node-2a", "node-10"]);
+    }
+
+    #[test]
+    fn cpus_have_a_fraction_only_where_there_is_one() {
+        assert_eq!(decimal(4_000_000_000), "4");
+        assert_eq!(decimal(1_500_000_000), "1.5");
+        assert_eq!(decimal(0), "0");
+        assert_eq!(decimal(10_000_000_000), "10");
+    }
+}

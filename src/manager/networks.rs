@@ -1,0 +1,276 @@
+//! Networks of all engines as if they were one daemon's (`api.md` §8).
+
+use hyper::{Method, StatusCode};
+use regex::Regex;
+use serde_json::Value;
+
+use super::answer::{Answer, Failure, bare, json_answer, json_with};
+use super::server::Call;
+use super::state::{EngineId, Network, Placed, State};
+use crate::docker::{CallError, Daemon, Filters, Map, json, path};
+use crate::model::{Labels, Request};
+
+/// Networks that every engine has.
+const BUILT_IN: [&str; 3] = ["none", "host", "bridge"];
+
+/// `GET /networks`.
+pub(super) fn list(call: &Call) -> Result<Answer, Failure> {
+    let filters = Filters::parse(call.parameter("filters")).map_err(|error| Failure::bad_request(error.to_string()))?;
+    for kind in filters.values("type") {
+        if !matches!(kind, "custom" | "builtin") {
+            return Err(Failure::bad_request(format!("Invalid filter: 'type'='{kind}'")));
+        }
+    }
+    let listed: Vec<Map> = call.manager.keeper.with(|state| {
+        let networks = state.networks().into_iter();
+        networks
+            .filter(|network| wanted(state, &filters, network))
+            .map(|network| shown(state, &network))
+            .collect()
+    });
+    Ok(json_answer(&listed))
+}
+
+fn wanted(state: &State, filters: &Filters, network: &Network<'_>) -> bool {
+    let built_in = BUILT_IN.contains(&network.name);
+    let labels: Labels = json::map(network.described, "Labels")
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        .collect();
+    let on = |value: &str| {
+        let engines = network.engines.iter().filter_map(|id| state.engine(*id));
+        engines.into_iter().any(|engine| engine.name() == value)
+    };
+    let meant = |value: &str| state.find_network(value).is_some_and(|found| found.id == network.id);
+    let matches = |value: &str, text: &str| Regex::new(value).is_ok_and(|regex| regex.is_match(text));
+    // Names and IDs choose together: whoever is named by one of them is listed. The original let everybody through if
+    // only IDs were given.
+    let chosen = !filters.has("name") && !filters.has("id")
+        || filters.values("name").any(|value| meant(value) || matches(value, network.name))
+        || filters.values("id").any(|value| network.id.starts_with(value) && !value.is_empty());
+    filters.values("type").all(|kind| built_in == (kind == "builtin"))
+        && filters.labels_match("label", &labels)
+        && (!filters.has("driver")
+            || filters
+                .values("driver")
+                .any(|value| value == json::text(network.described, "Driver")))
+        && filters.values("node").all(on)
+        && (!filters.has("scope") || filters.values("scope").any(|value| value == network.scope()))
+        && chosen
+}
+
+/// A network in a list: one that only its engine has is called with its engine.
+fn shown(state: &State, network: &Network<'_>) -> Map {
+    let mut shown = state.network_in_full(network);
+    let engine = network.engines.first().and_then(|id| state.engine(*id));
+    if let Some(engine) = engine.filter(|_| network.is_local()) {
+        json::set(&mut shown, "Name", format!("{}/{}", engine.name(), network.name));
+    }
+    shown
+}
+
+fn unknown(name: &str) -> Failure {
+    Failure::not_found(format!("No such network: {name}"))
+}
+
+/// `GET /networks/{n}`.
+pub(super) fn inspect(call: &Call) -> Result<Answer, Failure> {
+    let name = &call.matched.name;
+    call.manager.keeper.with(|state| {
+        let network = state.find_network(name).ok_or_else(|| unknown(name))?;
+        Ok(json_answer(&state.network_in_full(&network)))
+    })
+}
+
+/// `POST /networks/create`.
+pub(super) async fn create(mut call: Call) -> Result<Answer, Failure> {
+    let body = call.body().await?;
+    let mut config: Map = serde_json::from_slice(&body)
+        .map_err(|error| Failure::bad_request(format!("the body is no configuration of a network: {error}")))?;
+    if json::text(&config, "Driver").is_empty() {
+        json::set(&mut config, "Driver", "overlay");
+    }
+    let mut request = Request::default();
+    let name = json::text(&config, "Name").to_owned();
+    if let Some((node, bare_name)) = name.split_once('/') {
+        request.constraints.push(format!("node=={node}"));
+        json::set(&mut config, "Name", bare_name);
+    }
+    let manager = &call.manager;
+    let (engine, daemon) = manager
+        .keeper
+        .with(|state| state.choose(request))
+        .map_err(Failure::internal)?;
+    let created = daemon
+        .object(Method::POST, "/networks/create", Some(&Value::Object(config)))
+        .await;
+    manager.note(engine, &created);
+    let created = created.map_err(keeping_conflicts)?;
+    let id = json::text(&created, "Id").to_owned();
+    let described = daemon.network(&id).await;
+    manager.note(engine, &described);
+    if let Ok(described) = described {
+        manager.keeper.with(|state| {
+            let everywhere = matches!(json::text(&described, "Scope"), "global" | "swarm");
+            let engines: Vec<EngineId> = match everywhere {
+                true => state.validated().map(|(id, _)| id).collect(),
+                false => vec![engine],
+            };
+            for engine in engines {
+                state.set_network(engine, described.clone());
+            }
+        });
+    }
+    Ok(json_with(StatusCode::CREATED, &created))
+}
+
+/// A daemon's 409 and 403 stay what they are, since clients of today look at them; everything else is 500.
+fn keeping_conflicts(error: CallError) -> Failure {
+    let status = match error.status() {
+        Some(409) => StatusCode::CONFLICT,
+        Some(403) => StatusCode::FORBIDDEN,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    Failure::new(status, error.to_string())
+}
+
+/// A container and a network that a client wants to bring together or apart.
+struct Pair {
+    network: String,
+    network_name: String,
+    scope: String,
+    placed: Placed,
+    body: Map,
+}
+
+async fn pair(call: &mut Call) -> Result<Pair, Failure> {
+    let body = call.body().await?;
+    let name = &call.matched.name;
+    let manager = &call.manager;
+    let known = manager.keeper.with(|state| state.find_network(name).is_some());
+    if !known {
+        return Err(unknown(name));
+    }
+    let body: Map =
+        serde_json::from_slice(&body).map_err(|_| Failure::not_found("Container is not specified"))?;
+    let container = json::text(&body, "Container").to_owned();
+    manager.keeper.with(|state| {
+        let placed = state
+            .find_container(&container)
+            .ok_or_else(|| Failure::not_found(format!("No such container: {container}")))?;
+        let network = state.find_network(name).ok_or_else(|| unknown(name))?;
+        Ok(Pair {
+            network: network.id.to_owned(),
+            network_name: network.name.to_owned(),
+            scope: network.scope().to_owned(),
+            placed,
+            body,
+        })
+    })
+}
+
+/// `POST /networks/{n}/connect`.
+pub(super) async fn connect(mut call: Call) -> Result<Answer, Failure> {
+    let Pair {
+        network,
+        placed,
+        mut body,
+        ..
+    } = pair(&mut call).await?;
+    json::set(&mut body, "Container", placed.id.as_str());
+    let target = path::path(&["networks", &network, "connect"]);
+    let connected = placed
+        .daemon
+        .call(Method::POST, &target, Some(&Value::Object(body)))
+        .await;
+    call.manager.note(placed.engine, &connected);
+    connected.map_err(as_the_daemon_says)?;
+    refresh(&call, &placed).await;
+    Ok(bare(StatusCode::OK))
+}
+
+/// `POST /networks/{n}/disconnect`.
+pub(super) async fn disconnect(mut call: Call) -> Result<Answer, Failure> {
+    let Pair {
+        network,
+        network_name,
+        scope,
+        placed,
+        mut body,
+    } = pair(&mut call).await?;
+    let forced = json::flag(&body, "Force");
+    json::set(&mut body, "Container", placed.id.as_str());
+    let body = Value::Object(body);
+    let by_name = call.matched.name.contains(&network_name);
+    let target = path::path(&["networks", if by_name { &network_name } else { &network }, "disconnect"]);
+    let disconnected = placed.daemon.call(Method::POST, &target, Some(&body)).await;
+    call.manager.note(placed.engine, &disconnected);
+    match disconnected {
+        Ok(_) => {
+            refresh(&call, &placed).await;
+            Ok(bare(StatusCode::OK))
+        }
+        // Where the network spans engines, another one can take away the endpoint of one that is not there.
+        Err(error) if error.is_unreachable() && forced && matches!(scope.as_str(), "global" | "swarm") => {
+            let (engine, daemon) = call.manager.any_engine()?;
+            let disconnected = daemon.call(Method::POST, &target, Some(&body)).await;
+            call.manager.note(engine, &disconnected);
+            disconnected.map_err(as_the_daemon_says)?;
+            Ok(bare(StatusCode::OK))
+        }
+        Err(error) => Err(as_the_daemon_says(error)),
+    }
+}
+
+/// The daemon's own status where it gave one, 404 as in the original where it did not.
+fn as_the_daemon_says(error: CallError) -> Failure {
+    let status = error.status().and_then(|status| StatusCode::from_u16(status).ok());
+    Failure::new(status.unwrap_or(StatusCode::NOT_FOUND), error.to_string())
+}
+
+async fn refresh(call: &Call, placed: &Placed) {
+    let networks = placed.daemon.networks().await;
+    call.manager.note(placed.engine, &networks);
+    if let Ok(networks) = networks {
+        call.manager
+            .keeper
+            .with(|state| state.set_networks(placed.engine, networks));
+    }
+    call.manager.refresh_one(placed).await;
+}
+
+/// `DELETE /networks/{n}`: on an engine that has it; for one that spans engines, on the first that can be reached.
+pub(super) async fn remove(call: Call) -> Result<Answer, Failure> {
+    let name = &call.matched.name;
+    let (network, everywhere, holders) = call.manager.keeper.with(|state| {
+        let network = state
+            .find_network(name)
+            .ok_or_else(|| Failure::not_found(format!("No such network {name}")))?;
+        let mut holders: Vec<(bool, EngineId, Daemon)> = network
+            .engines
+            .iter()
+            .filter_map(|id| state.engine(*id).map(|engine| (!engine.is_healthy(), *id, engine.daemon.clone())))
+            .collect();
+        holders.sort_by_key(|(unhealthy, id, _)| (*unhealthy, *id));
+        Ok::<_, Failure>((network.id.to_owned(), !network.is_local(), holders))
+    })?;
+    let mut last = Failure::internal("no engine could be asked");
+    for (_, engine, daemon) in holders {
+        let removed = daemon.call(Method::DELETE, &path::path(&["networks", &network]), None).await;
+        call.manager.note(engine, &removed);
+        match removed {
+            Ok(_) => {
+                let only = (!everywhere).then_some(engine);
+                call.manager.keeper.with(|state| state.drop_network(only, &network));
+                return Ok(bare(StatusCode::NO_CONTENT));
+            }
+            Err(error) if error.is_not_found() => {
+                last = Failure::internal(format!("Error: No such network: {network}"));
+            }
+            Err(error) if error.is_unreachable() && everywhere => last = error.into(),
+            Err(error) => return Err(keeping_conflicts(error)),
+        }
+    }
+    Err(last)
+}

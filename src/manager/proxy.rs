@@ -1,0 +1,170 @@
+//! Requests that a container's daemon answers, passed through in both directions as they are (`api.md` §1.2).
+
+use std::sync::Arc;
+
+use hyper::header::HeaderValue;
+use hyper::{Request, StatusCode, Uri};
+
+use super::Manager;
+use super::answer::{Answer, Failure};
+use super::containers::reach;
+use super::server::Call;
+use super::state::{EngineId, Placed};
+use crate::docker::{CallError, Daemon, path};
+use crate::net::{self, Body};
+
+/// What is looked at again after the daemon has answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum After {
+    Nothing,
+    Container,
+    Images,
+}
+
+/// Any request about one container.
+pub(super) async fn container(call: Call, after: After) -> Result<Answer, Failure> {
+    let name = &call.matched.name;
+    let placed = call.manager.keeper.with(|state| {
+        reach(state, name, || Failure::not_found(format!("No such container: {name}")))
+    })?;
+    let target = with_query(&call.matched.path_with(&placed.id), call.request.uri());
+    pass(&call.manager, call.request, &target, placed, after).await
+}
+
+/// A request about a command in a container.
+pub(super) async fn exec(call: Call) -> Result<Answer, Failure> {
+    let placed = exec_in(&call)?;
+    let target = whole_target(call.request.uri());
+    pass(&call.manager, call.request, &target, placed, After::Nothing).await
+}
+
+/// The container of the command that a request is about.
+pub(super) fn exec_in(call: &Call) -> Result<Placed, Failure> {
+    let exec = &call.matched.name;
+    let found = call.manager.keeper.with(|state| state.find_exec(exec));
+    found.ok_or_else(|| Failure::not_found(format!("Exec {exec} not found")))
+}
+
+/// `POST /commit` (`api.md` §4.7).
+pub(super) async fn commit(call: Call) -> Result<Answer, Failure> {
+    let name = call.parameter("container").to_owned();
+    let placed = call.manager.keeper.with(|state| {
+        reach(state, &name, || Failure::not_found(format!("No such container: {name}")))
+    })?;
+    let pairs: Vec<(&str, &str)> = call
+        .query
+        .iter()
+        .map(|(key, value)| match key.as_str() {
+            "container" => ("container", placed.id.as_str()),
+            key => (key, value.as_str()),
+        })
+        .collect();
+    let target = format!("{}{}", call.request.uri().path(), path::query(&pairs));
+    pass(&call.manager, call.request, &target, placed.clone(), After::Images).await
+}
+
+/// Passes a request on to a container's daemon, and the answer back.
+async fn pass(
+    manager: &Arc<Manager>,
+    request: Request<hyper::body::Incoming>,
+    target: &str,
+    placed: Placed,
+    after: After,
+) -> Result<Answer, Failure> {
+    let answer = forward(manager, request, target, placed.engine, &placed.daemon).await?;
+    if after == After::Nothing || !answer.status().is_success() {
+        return Ok(answer);
+    }
+    let manager = Arc::clone(manager);
+    let refresh = async move {
+        match after {
+            After::Nothing => {}
+            After::Container => manager.refresh_one(&placed).await,
+            After::Images => manager.refresh_images(placed.engine, &placed.daemon).await,
+        }
+    };
+    Ok(answer.map(|body| net::followed_by(body, refresh)))
+}
+
+/// Passes a request on to a daemon; the answer's status, headers and body come back as they are.
+pub(super) async fn forward(
+    manager: &Arc<Manager>,
+    request: Request<hyper::body::Incoming>,
+    target: &str,
+    engine: EngineId,
+    daemon: &Daemon,
+) -> Result<Answer, Failure> {
+    let (mut head, body) = request.into_parts();
+    head.uri = target
+        .parse()
+        .map_err(|error| Failure::bad_request(format!("{target} is no target of a request: {error}")))?;
+    let request = Request::from_parts(head, net::streamed(body));
+    send_on(manager, request, engine, daemon).await
+}
+
+/// The same with a request whose body is ours.
+pub(super) async fn send_on(
+    manager: &Arc<Manager>,
+    request: Request<Body>,
+    engine: EngineId,
+    daemon: &Daemon,
+) -> Result<Answer, Failure> {
+    let answer = daemon.forward(request).await;
+    // A client that broke off its own request says nothing about the daemon.
+    if !matches!(answer, Err(CallError::Request(_))) {
+        manager.note(engine, &answer);
+    }
+    manager.metrics.forwarded();
+    let mut answer = answer?.map(net::streamed);
+    // It is the manager's own version that counts for its clients.
+    answer.headers_mut().remove("api-version");
+    Ok(answer)
+}
+
+/// A path with a request's query.
+pub(super) fn with_query(path: &str, uri: &Uri) -> String {
+    match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    }
+}
+
+/// Path and query as the client wrote them.
+pub(super) fn whole_target(uri: &Uri) -> String {
+    with_query(uri.path(), uri)
+}
+
+/// `POST /containers/{n}/exec` (`api.md` §4.5).
+pub(super) async fn create_exec(mut call: Call) -> Result<Answer, Failure> {
+    let body = call.body().await?;
+    let config: crate::docker::Map = serde_json::from_slice(&body)
+        .map_err(|error| Failure::bad_request(format!("the body is no configuration of a command: {error}")))?;
+    if crate::docker::json::list(&config, "Cmd").is_empty() {
+        return Err(Failure::bad_request("No exec command specified"));
+    }
+    let (manager, name) = (&call.manager, &call.matched.name);
+    let placed = manager.keeper.with(|state| {
+        reach(state, name, || Failure::not_found(format!("No such container {name}")))
+    })?;
+    let target = path::path(&["containers", &placed.id, "exec"]);
+    let created = placed
+        .daemon
+        .object(hyper::Method::POST, &target, Some(&config.into()))
+        .await;
+    manager.note(placed.engine, &created);
+    let created = created.map_err(|error| match error.status() {
+        // Clients of today look for the daemon's own status, such as 409 of a container that is paused.
+        Some(status @ 400..500) => Failure::new(
+            StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            error.to_string(),
+        ),
+        _ => error.into(),
+    })?;
+    let exec = crate::docker::json::text(&created, "Id").to_owned();
+    manager.keeper.with(|state| state.add_exec(placed.container, exec));
+    let mut answer = super::answer::json_with(StatusCode::CREATED, &created);
+    answer
+        .headers_mut()
+        .insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    Ok(answer)
+}

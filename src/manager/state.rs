@@ -1,0 +1,136 @@
+//! Everything that the manager knows: the one cluster that the scheduler reads, and beside it what clients are shown of
+//! engines, containers, images, networks and volumes.
+//!
+//! All of it is synchronous and in memory. Tasks that talk to daemons report here what they learn, and ask here what to
+//! do; nothing here waits.
+
+mod container;
+mod engine;
+mod image;
+mod network;
+mod observe;
+mod place;
+mod rescue;
+mod volume;
+
+use std::collections::BTreeMap;
+
+use rand::rngs::ChaCha8Rng;
+use rustc_hash::FxHashMap;
+
+pub(super) use container::{ContainerRecord, Placed};
+pub(super) use engine::{Condition, Engine, EngineId, Transition};
+pub(super) use image::ImageRecord;
+pub(super) use place::{Reserved, Unplaced, Wanted};
+pub(super) use rescue::Stray;
+pub(super) use volume::is_local;
+
+use crate::cluster::Cluster;
+use crate::docker::{Daemon, Timestamp};
+use crate::model::{ContainerIdx, NodeIdx, Overcommit};
+use crate::scheduler::{Scheduler, Settings};
+
+/// What the command line says about scheduling and the health of engines.
+#[derive(Clone, Debug)]
+pub(super) struct Rules {
+    /// `swarm.overcommit`.
+    pub overcommit: Overcommit,
+    /// `--engine-failure-retry`.
+    pub failures_max: u32,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct State {
+    pub cluster: Cluster,
+    pub scheduler: Scheduler,
+    rng: ChaCha8Rng,
+    rules: Rules,
+    engines: BTreeMap<EngineId, Engine>,
+    of_node: FxHashMap<NodeIdx, EngineId>,
+    containers: FxHashMap<ContainerIdx, ContainerRecord>,
+    /// The container in which each command runs that was created through the manager.
+    execs: FxHashMap<String, ContainerIdx>,
+    next_engine: u64,
+}
+
+impl State {
+    /// Nothing is known yet. The generator decides under the strategy `random` and draws the IDs of containers.
+    pub(super) fn new(settings: Settings, rules: Rules, rng: ChaCha8Rng) -> State {
+        State {
+            cluster: Cluster::new(),
+            scheduler: Scheduler::new(settings),
+            rng,
+            rules,
+            engines: BTreeMap::new(),
+            of_node: FxHashMap::default(),
+            containers: FxHashMap::default(),
+            execs: FxHashMap::default(),
+            next_engine: 0,
+        }
+    }
+
+    /// An engine that discovery has found, not yet connected to. `None` if there is one with this address.
+    pub(super) fn add_engine(&mut self, address: &str, daemon: Daemon, now: Timestamp) -> Option<EngineId> {
+        if self.engines.values().any(|engine| engine.address == address) {
+            return None;
+        }
+        let id = EngineId(self.next_engine);
+        self.next_engine += 1;
+        self.engines.insert(id, Engine::new(address.to_owned(), daemon, now));
+        Some(id)
+    }
+
+    /// Forgets an engine and everything on it.
+    pub(super) fn remove_engine(&mut self, id: EngineId) -> Option<Engine> {
+        let engine = self.engines.remove(&id)?;
+        if let Some(node) = engine.node {
+            self.forget_node(node);
+        }
+        Some(engine)
+    }
+
+    fn forget_node(&mut self, node: NodeIdx) {
+        self.of_node.remove(&node);
+        for (container, _) in self.cluster.remove_node(node) {
+            self.forget_record(container);
+        }
+    }
+
+    fn forget_record(&mut self, container: ContainerIdx) {
+        if let Some(record) = self.containers.remove(&container) {
+            for exec in &record.execs {
+                self.execs.remove(exec);
+            }
+        }
+    }
+
+    /// All engines, in the order in which they were found.
+    pub(super) fn engines(&self) -> impl Iterator<Item = (EngineId, &Engine)> {
+        self.engines.iter().map(|(id, engine)| (*id, engine))
+    }
+
+    pub(super) fn engine(&self, id: EngineId) -> Option<&Engine> {
+        self.engines.get(&id)
+    }
+
+    fn engine_mut(&mut self, id: EngineId) -> Option<&mut Engine> {
+        self.engines.get_mut(&id)
+    }
+
+    /// Engines that have been validated, whatever their health.
+    pub(super) fn validated(&self) -> impl Iterator<Item = (EngineId, &Engine)> {
+        self.engines().filter(|(_, engine)| engine.node.is_some())
+    }
+
+    /// The engine of a node.
+    pub(super) fn engine_of(&self, node: NodeIdx) -> Option<(EngineId, &Engine)> {
+        let id = *self.of_node.get(&node)?;
+        Some((id, self.engines.get(&id)?))
+    }
+
+    /// The validated engine of this name; the first one found, if several have it.
+    pub(super) fn engine_named(&self, name: &str) -> Option<(EngineId, &Engine)> {
+        self.validated().find(|(_, engine)| engine.name() == name)
+    }
+}

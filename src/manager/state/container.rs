@@ -1,0 +1,168 @@
+//! What clients are shown of a container, kept so that a list of thirty thousand is written without making any anew.
+
+use std::net::IpAddr;
+
+use serde_json::Value;
+
+use crate::docker::facts::{Attached, ContainerFacts, RunState};
+use crate::docker::time::Timestamp;
+use crate::docker::{Map, json};
+use crate::model::{ContainerIdx, Labels, NodeIdx};
+
+use super::{Engine, EngineId, State};
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub(in crate::manager) struct ContainerRecord {
+    /// The daemon's ID.
+    pub id: Box<str>,
+    pub image: Box<str>,
+    pub state: RunState,
+    /// When it was created, as its daemon writes it, by which lists are ordered.
+    pub created: Box<str>,
+    /// Names and destinations of what is mounted.
+    pub mounts: Vec<Box<str>>,
+    pub networks: Vec<Attached>,
+    /// Its entry in a list, in JSON, without the opening brace and without its status, which changes with time.
+    pub listed: Box<str>,
+    /// Commands created in it through the manager.
+    pub execs: Vec<String>,
+    /// How to create it anew on another node, if it is to be when its own fails.
+    pub revival: Option<Box<Map>>,
+}
+
+/// Where a container is, for those who want to talk about it to its daemon.
+#[derive(Clone, Debug)]
+pub(in crate::manager) struct Placed {
+    pub container: ContainerIdx,
+    pub engine: EngineId,
+    /// The daemon's ID.
+    pub id: String,
+    pub daemon: crate::docker::Daemon,
+    pub engine_name: String,
+    pub is_healthy: bool,
+}
+
+impl ContainerRecord {
+    pub(super) fn new(engine: &Engine, listed: Map, facts: &ContainerFacts, labels: &Labels) -> ContainerRecord {
+        let mut state = facts.state.clone();
+        state.shift(engine.clock_skew);
+        ContainerRecord {
+            id: facts.id.as_str().into(),
+            image: facts.image.as_str().into(),
+            state,
+            created: facts.created.as_str().into(),
+            mounts: facts.mounts.iter().map(|mount| mount.as_str().into()).collect(),
+            networks: facts.networks.clone(),
+            listed: entry(engine, listed, labels),
+            execs: Vec::new(),
+            revival: None,
+        }
+    }
+
+    /// Writes its entry of a list.
+    pub(in crate::manager) fn write_listed(&self, status: &str, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"Status\":");
+        // A text can always be written.
+        let _ = serde_json::to_writer(&mut *out, status);
+        out.push(b',');
+        out.extend_from_slice(self.listed.as_bytes());
+    }
+
+    /// The `STATUS` that clients show.
+    pub(in crate::manager) fn status(&self, is_healthy: bool, now: Timestamp) -> String {
+        if is_healthy {
+            self.state.status(now)
+        } else {
+            "Host Down".to_owned()
+        }
+    }
+}
+
+/// A list entry as clients are shown it (`api.md` §3): names with the node before them, and addresses that lead there.
+fn entry(engine: &Engine, mut listed: Map, labels: &Labels) -> Box<str> {
+    json::remove(&mut listed, "Status");
+    let names = json::texts(&listed, "Names");
+    let shown = names.iter().map(|name| {
+        let slash = if name.starts_with('/') { "" } else { "/" };
+        Value::from(format!("/{}{slash}{name}", engine.name()))
+    });
+    let shown: Vec<Value> = shown.collect();
+    json::set(&mut listed, "Names", Value::Array(shown));
+    let labels = labels.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str())));
+    json::set(&mut listed, "Labels", Value::Object(labels.collect()));
+    if let Some(Value::Array(ports)) = listed.get_mut("Ports") {
+        for port in ports.iter_mut().filter_map(Value::as_object_mut) {
+            let leads_nowhere = json::get(port, "IP").and_then(Value::as_str).is_some_and(is_unspecified);
+            if leads_nowhere {
+                json::set(port, "IP", Value::from(engine.ip.as_str()));
+            }
+        }
+    }
+    // A map of JSON values can always be written.
+    let text = serde_json::to_string(&listed).unwrap_or_default();
+    text.strip_prefix('{').unwrap_or("}").into()
+}
+
+/// Whether an address stands for every address of its host.
+pub(in crate::manager) fn is_unspecified(address: &str) -> bool {
+    address.parse::<IpAddr>().is_ok_and(|address| address.is_unspecified())
+}
+
+impl State {
+    pub(in crate::manager) fn record(&self, container: ContainerIdx) -> Option<&ContainerRecord> {
+        self.containers.get(&container)
+    }
+
+    /// Everything that clients can see, node by node; containers that are not created yet are not among them.
+    pub(in crate::manager) fn records(
+        &self,
+    ) -> impl Iterator<Item = (&Engine, NodeIdx, ContainerIdx, &ContainerRecord)> {
+        self.validated().flat_map(move |(_, engine)| {
+            let node = engine.node;
+            engine.containers.values().filter_map(move |container| {
+                Some((engine, node?, *container, self.containers.get(container)?))
+            })
+        })
+    }
+
+    /// The container that a client means, anywhere in the cluster.
+    pub(in crate::manager) fn find_container(&self, query: &str) -> Option<Placed> {
+        self.placed(self.cluster.find(query)?)
+    }
+
+    /// Where a container is. `None` while it has yet to be created.
+    pub(in crate::manager) fn placed(&self, container: ContainerIdx) -> Option<Placed> {
+        let record = self.containers.get(&container)?;
+        let node = self.cluster.container(container)?.node();
+        let (engine_id, engine) = self.engine_of(node)?;
+        Some(Placed {
+            container,
+            engine: engine_id,
+            id: record.id.to_string(),
+            daemon: engine.daemon.clone(),
+            engine_name: engine.name().to_owned(),
+            is_healthy: engine.is_healthy(),
+        })
+    }
+
+    /// Remembers in which container a command was created.
+    pub(in crate::manager) fn add_exec(&mut self, container: ContainerIdx, exec: String) {
+        /// Commands remembered of one container; beyond, the oldest are forgotten.
+        const EXECS_MAX: usize = 1024;
+        let Some(record) = self.containers.get_mut(&container) else {
+            return;
+        };
+        if record.execs.len() >= EXECS_MAX {
+            let oldest = record.execs.remove(0);
+            self.execs.remove(&oldest);
+        }
+        record.execs.push(exec.clone());
+        self.execs.insert(exec, container);
+    }
+
+    /// The container in which a command was created.
+    pub(in crate::manager) fn find_exec(&self, exec: &str) -> Option<Placed> {
+        self.placed(*self.execs.get(exec)?)
+    }
+}

@@ -1,0 +1,260 @@
+//! One engine: a Docker daemon as the manager sees it, and how its health follows from calls (`live-manager.md` §3).
+
+use std::fmt;
+use rustc_hash::FxHashMap;
+
+use crate::cluster::{NewNode, NodeChange, health_indicator};
+use crate::docker::{CallError, Daemon, DaemonFacts, Map, Timestamp};
+use crate::model::{Bytes, ContainerIdx, Cpus, NodeIdx, Resources};
+
+use super::{ImageRecord, State};
+
+/// An engine for as long as discovery names its address. One that is removed and comes back is another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(in crate::manager) struct EngineId(pub(super) u64);
+
+/// The state of an engine as clients are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::manager) enum Condition {
+    /// Never validated, or its daemon has become another one.
+    Pending,
+    Healthy,
+    /// Could not be reached several times in a row.
+    Unhealthy,
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Condition::Pending => "Pending",
+            Condition::Healthy => "Healthy",
+            Condition::Unhealthy => "Unhealthy",
+        })
+    }
+}
+
+/// What a call's outcome did to an engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::manager) enum Transition {
+    /// It has become unhealthy.
+    Disconnected,
+    /// It is healthy again.
+    Reconnected,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(in crate::manager) struct Engine {
+    pub address: String,
+    pub daemon: Daemon,
+    pub condition: Condition,
+    /// Its node in the cluster, once it has been validated.
+    pub node: Option<NodeIdx>,
+    /// What its daemon says of itself, once it has been validated.
+    pub facts: Option<DaemonFacts>,
+    /// The address it was reached at.
+    pub ip: String,
+    /// Calls in a row that could not reach it.
+    pub failures: u32,
+    pub last_error: String,
+    pub updated_at: Timestamp,
+    pub images: Vec<ImageRecord>,
+    pub networks: Vec<Map>,
+    pub volumes: Vec<Map>,
+    /// What must be added to the daemon's times, in nanoseconds.
+    pub clock_skew: i64,
+    pub(super) containers: FxHashMap<Box<str>, ContainerIdx>,
+}
+
+impl Engine {
+    pub(super) fn new(address: String, daemon: Daemon, now: Timestamp) -> Engine {
+        Engine {
+            address,
+            daemon,
+            condition: Condition::Pending,
+            node: None,
+            facts: None,
+            ip: String::new(),
+            failures: 0,
+            last_error: String::new(),
+            updated_at: now,
+            images: Vec::new(),
+            networks: Vec::new(),
+            volumes: Vec::new(),
+            clock_skew: 0,
+            containers: FxHashMap::default(),
+        }
+    }
+
+    /// The host name that the daemon gives; empty if it has never been reached.
+    pub(in crate::manager) fn name(&self) -> &str {
+        self.facts.as_ref().map_or("", |facts| &facts.name)
+    }
+
+    /// `<daemon ID>|<address>`; empty if it has never been reached.
+    pub(in crate::manager) fn id(&self) -> &str {
+        self.facts.as_ref().map_or("", |facts| &facts.id)
+    }
+
+    pub(in crate::manager) fn is_healthy(&self) -> bool {
+        self.condition == Condition::Healthy
+    }
+
+    /// The containers on it that are known by the daemon's ID.
+    pub(in crate::manager) fn known_containers(&self) -> impl Iterator<Item = (&str, ContainerIdx)> {
+        self.containers.iter().map(|(id, container)| (&**id, *container))
+    }
+}
+
+impl State {
+    /// A daemon has been validated: from now on its engine is a node, though no candidate before [`State::open`]. If it
+    /// is one already, takes in what is new.
+    pub(in crate::manager) fn register(&mut self, id: EngineId, facts: DaemonFacts, ip: String, now: Timestamp) {
+        let overcommit = self.rules.overcommit;
+        let Some(engine) = self.engines.get_mut(&id) else {
+            return;
+        };
+        engine.clock_skew = clock_skew(&facts, now);
+        let same_node = engine.node.filter(|_| {
+            let known = engine.facts.as_ref();
+            known.is_some_and(|known| known.id == facts.id && known.name == facts.name)
+        });
+        let capacity = Resources::new(Cpus::whole(facts.cpus), Bytes::new(facts.memory));
+        match same_node {
+            Some(node) => {
+                let known = self.cluster.node(node);
+                let mut changes = Vec::new();
+                if known.labels() != &facts.labels {
+                    changes.push(NodeChange::Labels(facts.labels.clone()));
+                }
+                if known.capacity() != capacity {
+                    changes.push(NodeChange::Capacity(capacity, overcommit));
+                }
+                for change in changes {
+                    self.cluster.update_node(node, change);
+                }
+            }
+            None => {
+                let former = engine.node.take();
+                engine.containers.clear();
+                engine.images.clear();
+                let node = self.cluster.add_node(NewNode {
+                    id: facts.id.clone(),
+                    name: facts.name.clone(),
+                    capacity,
+                    overcommit,
+                    labels: facts.labels.clone(),
+                    extra: Vec::new(),
+                });
+                // Until what is on it is known.
+                self.cluster.update_node(node, NodeChange::Schedulable(false));
+                engine.node = Some(node);
+                self.of_node.insert(node, id);
+                if let Some(former) = former {
+                    self.forget_node(former);
+                }
+            }
+        }
+        // Unless a visitor has removed it in between, which the lock excludes, it is still there.
+        if let Some(engine) = self.engines.get_mut(&id) {
+            engine.facts = Some(facts);
+            engine.ip = ip;
+            engine.updated_at = now;
+        }
+    }
+
+    /// What is on an engine is known as well: it may be given containers.
+    pub(in crate::manager) fn open(&mut self, id: EngineId) {
+        let Some(engine) = self.engines.get_mut(&id) else { return };
+        let Some(node) = engine.node else { return };
+        engine.condition = Condition::Healthy;
+        engine.failures = 0;
+        engine.last_error.clear();
+        if !self.cluster.node(node).is_schedulable() {
+            self.cluster.update_node(node, NodeChange::Schedulable(true));
+        }
+        self.tell_health(id);
+    }
+
+    /// The daemon at the address is no longer the one that was validated (`live-manager.md` §5.3).
+    pub(in crate::manager) fn suspend(&mut self, id: EngineId, error: String, now: Timestamp) {
+        if let Some(engine) = self.engines.get_mut(&id) {
+            engine.condition = Condition::Pending;
+            engine.last_error = error;
+            engine.updated_at = now;
+        }
+        self.tell_health(id);
+    }
+
+    /// An engine is pending, and this is why.
+    pub(in crate::manager) fn explain_pending(&mut self, id: EngineId, error: String, now: Timestamp) {
+        if let Some(engine) = self.engines.get_mut(&id) {
+            engine.last_error = error;
+            engine.updated_at = now;
+        }
+    }
+
+    /// The outcome of a call to an engine: failures to reach it count, answers of any kind do not (`live-manager.md`
+    /// §3.1).
+    pub(in crate::manager) fn note<T>(
+        &mut self,
+        id: EngineId,
+        outcome: &Result<T, CallError>,
+        now: Timestamp,
+    ) -> Option<Transition> {
+        let failures_max = self.rules.failures_max;
+        let engine = self.engines.get_mut(&id)?;
+        engine.updated_at = now;
+        let transition = match outcome {
+            Err(error) if error.is_unreachable() => {
+                engine.failures = engine.failures.saturating_add(1);
+                engine.last_error = error.to_string();
+                let lost = engine.condition == Condition::Healthy && engine.failures >= failures_max;
+                lost.then(|| {
+                    engine.condition = Condition::Unhealthy;
+                    Transition::Disconnected
+                })
+            }
+            _ => {
+                engine.failures = 0;
+                engine.last_error.clear();
+                (engine.condition == Condition::Unhealthy).then(|| {
+                    engine.condition = Condition::Healthy;
+                    Transition::Reconnected
+                })
+            }
+        };
+        self.tell_health(id);
+        transition
+    }
+
+    /// Tells the scheduler how healthy an engine is (`scheduling.md` §7.3).
+    fn tell_health(&mut self, id: EngineId) {
+        let Some(engine) = self.engines.get(&id) else { return };
+        let Some(node) = engine.node else { return };
+        let health = match engine.condition {
+            Condition::Healthy => health_indicator(engine.failures, self.rules.failures_max),
+            Condition::Pending | Condition::Unhealthy => 0,
+        };
+        if self.cluster.node(node).health() != health {
+            self.cluster.update_node(node, NodeChange::Health(health));
+        }
+    }
+}
+
+/// What must be added to the times of a daemon whose clock differs; nothing for less than two seconds
+/// (`live-manager.md` §5.3).
+fn clock_skew(facts: &DaemonFacts, now: Timestamp) -> i64 {
+    /// Differences that the way of the answer explains.
+    const TOLERATED: i64 = 2_000_000_000;
+    let skew = facts.system_time.map_or(0, |time| now.0.saturating_sub(time.0));
+    if skew.abs() < TOLERATED {
+        return 0;
+    }
+    tracing::warn!(
+        engine = facts.name,
+        "The engine's clock differs by {} s from the manager's",
+        skew / 1_000_000_000
+    );
+    skew
+}

@@ -1,0 +1,95 @@
+//! What daemons report of their containers, taken into the cluster (`live-manager.md` §5.4).
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::cluster::{Identity, Report};
+use crate::docker::facts::ContainerFacts;
+use crate::docker::{Map, json};
+use crate::manager::config;
+use crate::model::{ContainerIdx, Cpus, NodeIdx, ReschedulePolicy};
+
+use super::{ContainerRecord, EngineId, State};
+
+/// The label that carries a container's cluster-wide ID.
+const SWARM_ID: &str = "com.docker.swarm.id";
+
+impl State {
+    /// The daemon's IDs of the containers that are known on an engine: to be asked for before a list is, so that what
+    /// is created meanwhile is not taken for gone.
+    pub(in crate::manager) fn known_ids(&self, id: EngineId) -> HashSet<String> {
+        let engine = self.engine(id);
+        let known = engine.into_iter().flat_map(|engine| engine.containers.keys());
+        known.map(|id| id.to_string()).collect()
+    }
+
+    /// Forgets containers that were known before a list and are not on it.
+    pub(in crate::manager) fn forget_missing(&mut self, id: EngineId, known: &HashSet<String>, listed: &[Map]) {
+        let listed: HashSet<&str> = listed.iter().map(|entry| json::text(entry, "Id")).collect();
+        let gone: Vec<&String> = known.iter().filter(|known| !listed.contains(known.as_str())).collect();
+        for gone in gone {
+            self.forget_container(id, gone);
+        }
+    }
+
+    /// A container is gone from an engine.
+    pub(in crate::manager) fn forget_container(&mut self, id: EngineId, container: &str) {
+        let Some(engine) = self.engine_mut(id) else { return };
+        if let Some(gone) = engine.containers.remove(container) {
+            self.cluster.remove(gone);
+            self.forget_record(gone);
+        }
+    }
+
+    /// Takes in a container as its engine lists and describes it. Returns its place if the engine is still there.
+    pub(in crate::manager) fn observe(&mut self, id: EngineId, listed: Map, inspected: &Map) -> Option<ContainerIdx> {
+        let engine = self.engines.get(&id)?;
+        let (node, real) = (engine.node?, Cpus::whole(engine.facts.as_ref()?.cpus));
+        let facts = ContainerFacts::read(&listed, inspected);
+        if facts.id.is_empty() {
+            return None;
+        }
+        let request = config::request_of_existing(inspected, real);
+        let swarm_id = request.labels.get(SWARM_ID).cloned().unwrap_or_default();
+        let mut record = ContainerRecord::new(engine, listed, &facts, &request.labels);
+        if request.reschedule == ReschedulePolicy::OnNodeFailure {
+            record.revival = Some(Box::new(inspected.clone()));
+        }
+        let mut names = facts.names.into_iter();
+        let report = Report {
+            request: Arc::new(request),
+            name: names.next().unwrap_or_default().as_str().into(),
+            identity: Identity {
+                id: facts.id.clone(),
+                swarm_id: swarm_id.clone(),
+                aliases: names.collect(),
+                published: facts.published,
+            },
+        };
+        let known = engine.containers.get(facts.id.as_str()).copied();
+        let container = match known.or_else(|| self.pending(node, &swarm_id)) {
+            Some(container) => {
+                self.cluster.amend(container, report);
+                container
+            }
+            None => self.cluster.adopt(node, report)?,
+        };
+        if let Some(former) = self.containers.remove(&container) {
+            record.execs = former.execs;
+        }
+        self.containers.insert(container, record);
+        self.engines.get_mut(&id)?.containers.insert(facts.id.into(), container);
+        Some(container)
+    }
+
+    /// The reservation that a create has made on a node and that its daemon has yet to report.
+    fn pending(&self, node: NodeIdx, swarm_id: &str) -> Option<ContainerIdx> {
+        if swarm_id.is_empty() {
+            return None;
+        }
+        let own = self.cluster.node(node).containers().iter().copied();
+        own.filter_map(|idx| Some((idx, self.cluster.container(idx)?)))
+            .find(|(_, container)| container.is_pending() && container.swarm_id() == swarm_id)
+            .map(|(idx, _)| idx)
+    }
+}

@@ -1,0 +1,186 @@
+//! From a wish to a reservation on a node: the decision, under the lock, and what becomes of it.
+
+use serde_json::{Value, json};
+
+use crate::cluster::{Identity, Report};
+use crate::docker::Daemon;
+use crate::manager::config::Config;
+use crate::model::{ContainerIdx, Cpus, Request};
+use crate::scheduler::{CreateError, Creation, Outcome, Prepared, swarm_id};
+
+use super::{EngineId, State};
+
+/// A container that is to be created.
+#[derive(Clone, Debug)]
+pub(in crate::manager) struct Wanted {
+    pub config: Config,
+    pub creation: Creation,
+    pub name: String,
+    pub swarm_id: String,
+}
+
+/// Room for a container on an engine, which nobody else is given meanwhile.
+#[derive(Clone, Debug)]
+pub(in crate::manager) struct Reserved {
+    pub container: ContainerIdx,
+    pub engine: EngineId,
+    pub engine_name: String,
+    pub daemon: Daemon,
+    /// The CPUs that the engine really has.
+    pub cpus: Cpus,
+}
+
+/// Why no room was reserved, and what each node says to it, if nodes were asked.
+#[derive(Debug)]
+pub(in crate::manager) struct Unplaced {
+    pub error: CreateError,
+    pub nodes: Option<Value>,
+}
+
+impl State {
+    /// What a client wants, ready for its first attempt: with a cluster-wide ID, and near a network that only one engine
+    /// has (`scheduling.md` §11).
+    pub(in crate::manager) fn want(&mut self, mut config: Config, name: &str, retries_max: u32) -> Wanted {
+        config.strip_nodes_from_endpoints(|node| node.is_empty() || self.engine_named(node).is_some());
+        let local = self.find_network(config.network_mode()).filter(|network| network.is_local());
+        let local = local.and_then(|network| {
+            let engine = self.engine(*network.engines.first()?)?;
+            Some((network.name.to_owned(), engine.name().to_owned()))
+        });
+        if let Some((network, engine)) = local {
+            let pinned = config
+                .request
+                .constraints
+                .iter()
+                .any(|text| text.starts_with("node==") && !text.starts_with("node==~"));
+            if !pinned {
+                config.add_constraint(format!("node==~{engine}"));
+            }
+            config.set_network_mode(&network);
+        }
+        let swarm_id = swarm_id(&mut config.request.labels, &self.cluster, &mut self.rng);
+        Wanted {
+            creation: Creation::new(config.request.clone(), retries_max),
+            config,
+            name: name.to_owned(),
+            swarm_id,
+        }
+    }
+
+    /// One attempt at finding room.
+    pub(in crate::manager) fn reserve(&mut self, wanted: &Wanted) -> Result<Reserved, Unplaced> {
+        let (scheduler, cluster, rng) = (&mut self.scheduler, &mut self.cluster, &mut self.rng);
+        let attempt = wanted
+            .creation
+            .attempt(scheduler, cluster, &wanted.name, &wanted.swarm_id, rng);
+        let (container, decision) = attempt.map_err(|error| {
+            let rejected = matches!(error, CreateError::Rejected { .. });
+            let nodes = rejected.then(|| self.explain(wanted.creation.asked()));
+            Unplaced { error, nodes }
+        })?;
+        match self.engine_of(decision.node) {
+            Some((engine_id, engine)) => Ok(Reserved {
+                container,
+                engine: engine_id,
+                engine_name: engine.name().to_owned(),
+                daemon: engine.daemon.clone(),
+                cpus: engine.facts.as_ref().map_or(Cpus::ZERO, |facts| Cpus::whole(facts.cpus)),
+            }),
+            // Every node of the cluster has an engine; should one not, the container goes nowhere.
+            None => {
+                self.cluster.remove(container);
+                Err(Unplaced {
+                    error: crate::cluster::PlaceError::NoSuchNode.into(),
+                    nodes: None,
+                })
+            }
+        }
+    }
+
+    /// The daemon has created the container that room was reserved for. What it is like is reported separately.
+    pub(in crate::manager) fn confirm(&mut self, reserved: &Reserved, id: &str) {
+        let Some(container) = self.cluster.container(reserved.container).filter(|known| known.is_pending()) else {
+            return;
+        };
+        let report = Report {
+            request: container.request().clone(),
+            name: container.name().into(),
+            identity: Identity {
+                id: id.to_owned(),
+                swarm_id: container.swarm_id().to_owned(),
+                ..Identity::default()
+            },
+        };
+        self.cluster.amend(reserved.container, report);
+        if let Some(engine) = self.engine_mut(reserved.engine) {
+            engine.containers.insert(id.into(), reserved.container);
+        }
+    }
+
+    /// The container was not created after all: its room is free again, unless a daemon has reported it.
+    pub(in crate::manager) fn release(&mut self, reserved: &Reserved) {
+        let pending = self.cluster.container(reserved.container).is_some_and(|known| known.is_pending());
+        if pending {
+            self.cluster.remove(reserved.container);
+        }
+    }
+
+    /// What each node says to a request that none of them takes: the filter and the rule that refused it.
+    pub(in crate::manager) fn explain(&mut self, request: Request) -> Value {
+        let prepared: Prepared = self.scheduler.prepare(request.into());
+        let explanation = self.scheduler.explain(&self.cluster, &prepared, &self.rng);
+        let nodes = explanation.nodes.iter().map(|explained| {
+            let name = self.cluster.node(explained.node).name();
+            match &explained.outcome {
+                Outcome::NotCandidate => json!({ "node": name, "filter": null, "rule": "not a candidate" }),
+                Outcome::Refused { filter, refusal } => json!({
+                    "node": name,
+                    "filter": filter.name(),
+                    "rule": refusal.rule,
+                    "found": refusal.found,
+                }),
+                Outcome::NoRoom { wanted, free } => json!({
+                    "node": name,
+                    "filter": null,
+                    "rule": wanted,
+                    "found": free,
+                }),
+                Outcome::Accepted { .. } => json!({ "node": name, "filter": null, "rule": "accepted" }),
+            }
+        });
+        Value::Array(nodes.collect())
+    }
+}
+
+impl State {
+    /// The node that a container would be given, with the error text if there is none.
+    pub(in crate::manager) fn choose(&mut self, request: Request) -> Result<(EngineId, Daemon), String> {
+        let prepared = self.scheduler.prepare(request.into());
+        let decision = self.scheduler.decide(&self.cluster, &prepared, &mut self.rng);
+        let decision =
+            decision.map_err(|rejection| rejection.message(&prepared, &self.scheduler.settings().filters))?;
+        let (id, engine) = self.engine_of(decision.node).ok_or("the engine has been removed")?;
+        Ok((id, engine.daemon.clone()))
+    }
+
+    /// Every engine that a container might be given, with the error text if there is none.
+    pub(in crate::manager) fn choose_all(&mut self, request: Request) -> Result<Vec<(EngineId, Daemon)>, String> {
+        let prepared = self.scheduler.prepare(request.into());
+        let ranking = self.scheduler.rank(&self.cluster, &prepared, &mut self.rng);
+        let ranking = ranking.map_err(|rejection| rejection.message(&prepared, &self.scheduler.settings().filters))?;
+        let engines = ranking.into_iter().filter_map(|node| self.engine_of(node));
+        Ok(engines.map(|(id, engine)| (id, engine.daemon.clone())).collect())
+    }
+
+    /// An engine for what any can do (`scheduling.md` §12.4).
+    pub(in crate::manager) fn any_engine(&mut self) -> Result<(EngineId, Daemon), String> {
+        self.choose(Request::default())
+    }
+}
+
+impl State {
+    /// The generator, for names that clients leave to us.
+    pub(in crate::manager) fn rng(&mut self) -> &mut impl rand::Rng {
+        &mut self.rng
+    }
+}
