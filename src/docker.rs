@@ -2,3 +2,21 @@
 //!
 //! Owns how daemons write and what of it is a fact. Bodies stay maps in which what is not understood survives. Must not
 //! know that there are many daemons.
+
+mod daemon;
+mod error;
+pub mod events;
+pub mod facts;
+mod filters;
+pub mod json;
+pub mod path;
+mod time;
+pub mod words;
+
+pub use daemon::{Answer, ApiVersion, Daemon, Timeouts};
+pub use error::CallError;
+pub use events::Events;
+pub use facts::{ContainerFacts, ContainerState, DaemonFacts, FactsError, ImageFacts};
+pub use filters::{Filters, FiltersError};
+pub use json::Map;
+pub use time::Timestamp;

@@ -4,6 +4,7 @@
 //! Owns bytes, sockets and certificates. Must not know Docker, Swarm or scheduling.
 
 mod address;
+mod follow;
 mod body;
 mod client;
 mod dial;
@@ -17,6 +18,7 @@ mod tunnel;
 pub use address::{Address, AddressError};
 pub use body::{Body, BoxError, Sender, channel, empty, full, streamed};
 pub use client::{Client, SendError};
+pub use follow::followed_by;
 pub use dial::{DialError, dial};
 pub use listen::{Incoming, ListenError, Listener};
 pub use stream::Stream;

@@ -1,0 +1,485 @@
+//! A client of one daemon.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use serde_json::Value;
+
+use crate::net::{self, Address, Body, Client, Stream, Tls, headers};
+
+use super::json::{self, Map};
+use super::{CallError, Events, path};
+
+/// Bytes of an answer that is read as a whole. A list of ten thousand containers takes some twenty megabytes.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes of an error that is read for its message.
+const ERROR_BYTES_MAX: usize = 64 << 10;
+
+/// A version of Docker's API. All have been 1 so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ApiVersion {
+    /// Before the dot.
+    pub major: u16,
+    /// After the dot.
+    pub minor: u16,
+}
+
+impl ApiVersion {
+    /// What this client speaks if the daemon does.
+    pub const HIGHEST: ApiVersion = ApiVersion { major: 1, minor: 40 };
+    /// What a daemon speaks that does not say.
+    pub const LOWEST: ApiVersion = ApiVersion { major: 1, minor: 24 };
+
+    /// Reads `1.40`.
+    pub fn parse(text: &str) -> Option<ApiVersion> {
+        let (major, minor) = text.split_once('.')?;
+        Some(ApiVersion {
+            major: major.parse().ok()?,
+            minor: minor.parse().ok()?,
+        })
+    }
+}
+
+impl fmt::Display for ApiVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+/// How long a daemon is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Until there is a connection, TLS included.
+    pub dial: Duration,
+    /// Until a call has its whole answer. Streams and forwarded requests take as long as they take.
+    pub answer: Duration,
+}
+
+impl Default for Timeouts {
+    /// 30 seconds each.
+    fn default() -> Timeouts {
+        Timeouts {
+            dial: Duration::from_secs(30),
+            answer: Duration::from_secs(30),
+        }
+    }
+}
+
+/// An answer that was read as a whole; its status is below 400.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
+}
+
+/// A client of one daemon. Cheap to clone; clones share connections and the API's version.
+#[derive(Clone, Debug)]
+pub struct Daemon {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    client: Client,
+    tls: Option<Tls>,
+    timeouts: Timeouts,
+    /// The version agreed upon, packed; 0 before that, when paths have none.
+    version: AtomicU32,
+    /// The lowest version that the daemon still speaks, packed; 0 if it has not said.
+    version_min: AtomicU32,
+}
+
+impl Daemon {
+    /// A client of the daemon at `address`. Nothing is sent yet.
+    pub fn new(address: Address, tls: Option<Tls>, timeouts: Timeouts) -> Daemon {
+        let client = Client::new(address, tls.clone(), timeouts.dial);
+        let (version, version_min) = (AtomicU32::new(0), AtomicU32::new(0));
+        Daemon {
+            shared: Arc::new(Shared {
+                client,
+                tls,
+                timeouts,
+                version,
+                version_min,
+            }),
+        }
+    }
+
+    /// Where the daemon is.
+    pub fn address(&self) -> &Address {
+        self.shared.client.address()
+    }
+
+    /// How long it is waited for.
+    pub fn timeouts(&self) -> Timeouts {
+        self.shared.timeouts
+    }
+
+    /// The version that calls are made with; `None` before [`Daemon::negotiate`].
+    pub fn api_version(&self) -> Option<ApiVersion> {
+        let agreed = unpack(self.shared.version.load(Ordering::Relaxed))?;
+        Some(unpack(self.shared.version_min.load(Ordering::Relaxed)).map_or(agreed, |lowest| agreed.max(lowest)))
+    }
+
+    /// Asks for the daemon's version and agrees on the lower of its and ours, or the lowest that it still speaks. Asking
+    /// again may raise it, as daemons are upgraded. A daemon that does not say is taken for an old one.
+    ///
+    /// # Errors
+    ///
+    /// The daemon cannot be reached; the version stays.
+    pub async fn negotiate(&self) -> Result<ApiVersion, CallError> {
+        let ping = match self.answer(request(Method::HEAD, "/_ping", None)?).await {
+            Err(CallError::Answered { .. }) => self.answer(request(Method::GET, "/_ping", None)?).await,
+            other => other,
+        };
+        let theirs = match ping {
+            Ok(answer) => answer
+                .headers
+                .get("api-version")
+                .and_then(|text| ApiVersion::parse(text.to_str().ok()?)),
+            Err(CallError::Answered { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let agreed = theirs.map_or(ApiVersion::LOWEST, |theirs| theirs.min(ApiVersion::HIGHEST));
+        self.shared.version.store(pack(agreed), Ordering::Relaxed);
+        Ok(self.api_version().unwrap_or(agreed))
+    }
+
+    /// `GET /info`.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`], here as in all calls.
+    pub async fn info(&self) -> Result<Map, CallError> {
+        self.object(Method::GET, "/info", None).await
+    }
+
+    /// `GET /version`. Daemons that no longer speak our version say so here, which is taken into account from then on.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn version(&self) -> Result<Map, CallError> {
+        // Without a version, so that no daemon can refuse it for its age.
+        let request = request(Method::GET, "/version", None)?;
+        let version: Map = self.decode(&self.answer(request).await?.body)?;
+        let lowest = ApiVersion::parse(json::text(&version, "MinAPIVersion")).map_or(0, pack);
+        self.shared.version_min.store(lowest, Ordering::Relaxed);
+        Ok(version)
+    }
+
+    /// All containers, or the one with this ID if it is there.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn containers(&self, id: Option<&str>) -> Result<Vec<Map>, CallError> {
+        let filters = id.map(|id| Value::from(Map::from_iter([("id".to_owned(), Value::from(vec![id]))])).to_string());
+        let mut pairs = vec![("all", "1"), ("limit", "0")];
+        if let Some(filters) = &filters {
+            pairs.push(("filters", filters));
+        }
+        self.objects(&format!("/containers/json{}", path::query(&pairs))).await
+    }
+
+    /// One container in full.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn container(&self, id: &str) -> Result<Map, CallError> {
+        self.object(Method::GET, &path::path(&["containers", id, "json"]), None)
+            .await
+    }
+
+    /// All images, those in between included.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn images(&self) -> Result<Vec<Map>, CallError> {
+        self.objects("/images/json?all=1").await
+    }
+
+    /// All volumes.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn volumes(&self) -> Result<Vec<Map>, CallError> {
+        let mut answer = self.object(Method::GET, "/volumes", None).await?;
+        self.only_objects(json::remove(&mut answer, "Volumes").unwrap_or_default())
+    }
+
+    /// One volume.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn volume(&self, name: &str) -> Result<Map, CallError> {
+        self.object(Method::GET, &path::path(&["volumes", name]), None).await
+    }
+
+    /// All networks.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn networks(&self) -> Result<Vec<Map>, CallError> {
+        self.objects("/networks").await
+    }
+
+    /// One network.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn network(&self, id: &str) -> Result<Map, CallError> {
+        self.object(Method::GET, &path::path(&["networks", id]), None).await
+    }
+
+    /// Creates a container, and gives the answer, in which `Id` is.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`]. A daemon that does not answer in time may have created it.
+    pub async fn create_container(&self, name: &str, config: &Value) -> Result<Map, CallError> {
+        let pairs = [("name", name)];
+        let query = path::query(if name.is_empty() { &[] } else { &pairs });
+        self.object(Method::POST, &format!("/containers/create{query}"), Some(config))
+            .await
+    }
+
+    /// Starts a container; one that runs already is started.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn start_container(&self, id: &str) -> Result<(), CallError> {
+        self.call(Method::POST, &path::path(&["containers", id, "start"]), None)
+            .await
+            .map(drop)
+    }
+
+    /// Removes a container: `force` if it runs, `volumes` with those that have no name.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn remove_container(&self, id: &str, force: bool, volumes: bool) -> Result<(), CallError> {
+        let flags = [("force", force), ("v", volumes)];
+        let pairs: Vec<_> = flags
+            .iter()
+            .filter(|(_, set)| *set)
+            .map(|(name, _)| (*name, "1"))
+            .collect();
+        let path = format!("{}{}", path::path(&["containers", id]), path::query(&pairs));
+        self.call(Method::DELETE, &path, None).await.map(drop)
+    }
+
+    /// Gives a container another name.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn rename_container(&self, id: &str, name: &str) -> Result<(), CallError> {
+        let path = format!(
+            "{}{}",
+            path::path(&["containers", id, "rename"]),
+            path::query(&[("name", name)])
+        );
+        self.call(Method::POST, &path, None).await.map(drop)
+    }
+
+    /// Any call whose answer is small: `target` is a path without version, with its query.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn call(&self, method: Method, target: &str, body: Option<&Value>) -> Result<Answer, CallError> {
+        self.answer(request(method, &self.versioned(target), body)?).await
+    }
+
+    /// [`Daemon::call`] for an answer that is an object.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn object(&self, method: Method, target: &str, body: Option<&Value>) -> Result<Map, CallError> {
+        self.decode(&self.call(method, target, body).await?.body)
+    }
+
+    /// The daemon's events from now on.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`]. The head of the answer comes at once, so it is waited for like any answer.
+    pub async fn events(&self) -> Result<Events, CallError> {
+        let opening = self.stream(request(Method::GET, &self.versioned("/events"), None)?);
+        match tokio::time::timeout(self.shared.timeouts.answer, opening).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(CallError::no_daemon(self.address())),
+        }
+    }
+
+    /// Sends a request, whose path is used as it is, and reads its answer object by object, such as the progress of a
+    /// pull. Daemons begin to answer when there is something to tell, which is waited for without end.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`]; here for an answer with an error status too.
+    pub async fn stream(&self, request: Request<Body>) -> Result<Events, CallError> {
+        let answer = self.shared.client.send(request).await?;
+        if answer.status().as_u16() >= 400 {
+            return Err(self.refusal(answer).await);
+        }
+        Ok(Events::new(self.address().clone(), answer.into_body()))
+    }
+
+    /// Passes a request on: path, query, headers and body as they are, without what concerns one connection only (see
+    /// [`headers::strip`]); and so the answer, whatever its status. Bodies are passed on as they come. Dropping the
+    /// answer's body ends the request.
+    ///
+    /// # Errors
+    ///
+    /// No answer, see [`CallError`].
+    pub async fn forward(&self, mut request: Request<Body>) -> Result<Response<Incoming>, CallError> {
+        headers::strip(request.headers_mut());
+        // HTTP/1.0 clients are served in HTTP/1.1 like all others.
+        *request.version_mut() = hyper::Version::HTTP_11;
+        let mut answer = self.shared.client.send(request).await?;
+        headers::strip(answer.headers_mut());
+        Ok(answer)
+    }
+
+    /// A connection to the daemon, for tunnels.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn dial(&self) -> Result<Stream, CallError> {
+        Ok(net::dial(self.address(), self.shared.tls.as_ref(), self.shared.timeouts.dial).await?)
+    }
+
+    /// Closes the connections that nothing uses.
+    pub fn close_idle(&self) {
+        self.shared.client.close_idle();
+    }
+
+    /// The path with the version agreed upon before it, if there is one.
+    pub fn versioned(&self, target: &str) -> String {
+        match self.api_version() {
+            Some(version) => format!("/v{version}{target}"),
+            None => target.to_owned(),
+        }
+    }
+
+    async fn objects(&self, target: &str) -> Result<Vec<Map>, CallError> {
+        let answer = self.call(Method::GET, target, None).await?;
+        self.only_objects(self.decode(&answer.body)?)
+    }
+
+    /// The objects of a list; `null` is an empty one, in Go.
+    fn only_objects(&self, list: Value) -> Result<Vec<Map>, CallError> {
+        let fault = || CallError::Garbled(format!("{}: not a list of objects", self.address()));
+        match list {
+            Value::Null => Ok(Vec::new()),
+            Value::Array(list) => list
+                .into_iter()
+                .map(|value| match value {
+                    Value::Object(map) => Ok(map),
+                    _ => Err(fault()),
+                })
+                .collect(),
+            _ => Err(fault()),
+        }
+    }
+
+    fn decode<T: serde::de::DeserializeOwned>(&self, body: &[u8]) -> Result<T, CallError> {
+        serde_json::from_slice(body).map_err(|error| CallError::Garbled(format!("{}: {error}", self.address())))
+    }
+
+    /// Sends a request and reads the whole answer, in the time there is for it.
+    async fn answer(&self, request: Request<Body>) -> Result<Answer, CallError> {
+        let exchange = async {
+            let answer = self.shared.client.send(request).await?;
+            if answer.status().as_u16() >= 400 {
+                return Err(self.refusal(answer).await);
+            }
+            let (head, body) = answer.into_parts();
+            let body = self.read(body, ANSWER_BYTES_MAX).await?;
+            Ok(Answer {
+                status: head.status,
+                headers: head.headers,
+                body,
+            })
+        };
+        match tokio::time::timeout(self.shared.timeouts.answer, exchange).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(CallError::no_daemon(self.address())),
+        }
+    }
+
+    /// What an answer with an error status says. A body that does not come is done without.
+    async fn refusal(&self, answer: Response<Incoming>) -> CallError {
+        let status = answer.status().as_u16();
+        let body = self.read(answer.into_body(), ERROR_BYTES_MAX);
+        match tokio::time::timeout(self.shared.timeouts.answer, body).await {
+            Ok(Ok(body)) => CallError::answered(status, &body),
+            _ => CallError::answered(status, b""),
+        }
+    }
+
+    async fn read(&self, body: Incoming, bytes_max: usize) -> Result<Bytes, CallError> {
+        match Limited::new(body, bytes_max).collect().await {
+            Ok(collected) => Ok(collected.to_bytes()),
+            Err(error) => match error.downcast::<hyper::Error>() {
+                Ok(error) => Err(CallError::broken(self.address(), &error)),
+                Err(_) => Err(CallError::Garbled(format!(
+                    "{}: more than {bytes_max} bytes",
+                    self.address()
+                ))),
+            },
+        }
+    }
+}
+
+/// A request of our own.
+fn request(method: Method, target: &str, body: Option<&Value>) -> Result<Request<Body>, CallError> {
+    let content = body.map_or_else(net::empty, |body| net::full(body.to_string()));
+    let mut request = Request::builder()
+        .method(method)
+        .uri(target)
+        .body(content)
+        .map_err(|error| CallError::Request(format!("{target}: {error}")))?;
+    if body.is_some() {
+        request
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    Ok(request)
+}
+
+fn pack(version: ApiVersion) -> u32 {
+    (u32::from(version.major) << 16) | u32::from(version.minor)
+}
+
+fn unpack(packed: u32) -> Option<ApiVersion> {
+    // Both halves have sixteen bits.
+    (packed != 0).then(|| ApiVersion {
+        major: (packed >> 16) as u16,
+        minor: packed as u16,
+    })
+}
