@@ -32,7 +32,7 @@ mod volumes;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::{Response, StatusCode};
+use hyper::StatusCode;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use tokio::sync::Notify;
@@ -43,8 +43,8 @@ use tracing::info;
 pub use options::{Options, Replication, TlsFiles};
 
 use crate::discovery::{self, DiscoveryError};
-use crate::model::Overcommit;
-use crate::net::{Address, AddressError, ListenError, Listener, Tls, TlsError, tls};
+use crate::net::tls::{self, TlsError};
+use crate::net::{Address, AddressError, ListenError, Listener, Tls};
 use crate::scheduler::{Settings, Strict};
 
 use answer::{Answer, Failure};
@@ -81,9 +81,6 @@ pub enum ManageError {
     /// A back end that nothing can be elected through.
     #[error("Leader election is only supported with consul, etcd and zookeeper discovery.")]
     CannotElect,
-    /// The overcommit ratio is out of range.
-    #[error("swarm.overcommit should be larger than -1, {0:.6} is invalid")]
-    Overcommit(f64),
 }
 
 /// Everything that a running manager has.
@@ -125,15 +122,13 @@ pub async fn run(options: Options, seed: [u8; 32], stop: CancellationToken) -> R
     if options.replication.is_some() && !discovery.elects() {
         return Err(ManageError::CannotElect);
     }
-    let overcommit =
-        Overcommit::from_fraction(options.overcommit).ok_or(ManageError::Overcommit(options.overcommit))?;
     let settings = Settings {
         filters: options.filters.clone(),
         strategy: options.strategy,
         strict: Strict::default(),
     };
     let rules = Rules {
-        overcommit,
+        overcommit: options.overcommit,
         failures_max: options.failure_retry,
     };
     let mut listeners = Vec::new();

@@ -180,13 +180,13 @@ impl Daemon {
         Ok(version)
     }
 
-    /// All containers, or the one with this ID if it is there.
+    /// All containers, or those with these IDs that are there.
     ///
     /// # Errors
     ///
     /// See [`CallError`].
-    pub async fn containers(&self, id: Option<&str>) -> Result<Vec<Map>, CallError> {
-        let filters = id.map(|id| Value::from(Map::from_iter([("id".to_owned(), Value::from(vec![id]))])).to_string());
+    pub async fn containers(&self, ids: Option<&[String]>) -> Result<Vec<Map>, CallError> {
+        let filters = ids.map(|ids| Value::from(Map::from_iter([("id".to_owned(), Value::from(ids))])).to_string());
         let mut pairs = vec![("all", "1"), ("limit", "0")];
         if let Some(filters) = &filters {
             pairs.push(("filters", filters));
@@ -194,14 +194,15 @@ impl Daemon {
         self.objects(&format!("/containers/json{}", path::query(&pairs))).await
     }
 
-    /// One container in full.
+    /// One container in full, with the size of its files if that is asked for.
     ///
     /// # Errors
     ///
     /// See [`CallError`].
-    pub async fn container(&self, id: &str) -> Result<Map, CallError> {
-        self.object(Method::GET, &path::path(&["containers", id, "json"]), None)
-            .await
+    pub async fn container(&self, id: &str, size: bool) -> Result<Map, CallError> {
+        let query = if size { "?size=1" } else { "" };
+        let target = format!("{}{query}", path::path(&["containers", id, "json"]));
+        self.object(Method::GET, &target, None).await
     }
 
     /// All images, those in between included.
@@ -250,14 +251,15 @@ impl Daemon {
         self.object(Method::GET, &path::path(&["networks", id]), None).await
     }
 
-    /// Creates a container, and gives the answer, in which `Id` is.
+    /// Creates a container, and gives the answer, in which `Id` is. Name and platform may be empty.
     ///
     /// # Errors
     ///
     /// See [`CallError`]. A daemon that does not answer in time may have created it.
-    pub async fn create_container(&self, name: &str, config: &Value) -> Result<Map, CallError> {
-        let pairs = [("name", name)];
-        let query = path::query(if name.is_empty() { &[] } else { &pairs });
+    pub async fn create_container(&self, name: &str, platform: &str, config: &Value) -> Result<Map, CallError> {
+        let pairs = [("name", name), ("platform", platform)];
+        let given: Vec<_> = pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        let query = path::query(&given);
         self.object(Method::POST, &format!("/containers/create{query}"), Some(config))
             .await
     }
@@ -273,13 +275,47 @@ impl Daemon {
             .map(drop)
     }
 
-    /// Removes a container: `force` if it runs, `volumes` with those that have no name.
+    /// Pulls an image, waiting until it is there. Platform and credentials, as in `X-Registry-Auth`, may be missing.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`]; a failure in the course of the pull is [`CallError::Answered`] as well.
+    pub async fn pull(&self, image: &str, platform: &str, auth: Option<&str>) -> Result<(), CallError> {
+        let (name, tag) = match image.split_once('@') {
+            Some(parts) => parts,
+            None => match image.rsplit_once(':') {
+                // A colon before a slash is a registry's port.
+                Some((name, tag)) if !tag.contains('/') => (name, tag),
+                _ => (image, "latest"),
+            },
+        };
+        let pairs = [("fromImage", name), ("tag", tag), ("platform", platform)];
+        let given: Vec<_> = pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        let target = self.versioned(&format!("/images/create{}", path::query(&given)));
+        let mut request = request(Method::POST, &target, None)?;
+        if let Some(auth) = auth.and_then(|auth| HeaderValue::from_str(auth).ok()) {
+            request.headers_mut().insert("x-registry-auth", auth);
+        }
+        let mut progress = self.stream(request).await?;
+        while let Some(line) = progress.next().await? {
+            let error = json::text(&line, "error");
+            if !error.is_empty() {
+                return Err(CallError::Answered {
+                    status: 500,
+                    message: error.to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a container: `force` if it runs, `volumes` with those that have no name, or only a `link` to it.
     ///
     /// # Errors
     ///
     /// See [`CallError`].
-    pub async fn remove_container(&self, id: &str, force: bool, volumes: bool) -> Result<(), CallError> {
-        let flags = [("force", force), ("v", volumes)];
+    pub async fn remove_container(&self, id: &str, force: bool, volumes: bool, link: bool) -> Result<(), CallError> {
+        let flags = [("force", force), ("v", volumes), ("link", link)];
         let pairs: Vec<_> = flags
             .iter()
             .filter(|(_, set)| *set)

@@ -59,7 +59,7 @@ impl Config {
             Bytes::new(positive(json::number(&host, "Memory"))),
         );
         let (request, env) = request_of(&body, &host, reserved)?;
-        if env.len() != json::texts(&body, "Env").len() {
+        if env.len() != json::texts(&body, "Env").count() {
             json::set(&mut body, "Env", Value::from(env));
         }
         Ok(Config { body, request })
@@ -73,9 +73,7 @@ impl Config {
     /// Calls the network by its bare name, since the daemon does not know names with a node before them.
     pub(super) fn set_network_mode(&mut self, mode: &str) {
         mode.clone_into(&mut self.request.network_mode);
-        if let Some(host) = json::map_mut(&mut self.body, "HostConfig") {
-            json::set(host, "NetworkMode", Value::from(mode));
-        }
+        json::set(json::map_mut(&mut self.body, "HostConfig"), "NetworkMode", mode);
     }
 
     /// Adds a constraint, which the container's labels then carry as well.
@@ -88,12 +86,10 @@ impl Config {
 
     /// Takes the name of a node from before the names of networks, where `is_node` knows it.
     pub(super) fn strip_nodes_from_endpoints(&mut self, is_node: impl Fn(&str) -> bool) {
-        let Some(networking) = json::map_mut(&mut self.body, "NetworkingConfig") else {
+        if json::at(&self.body, &["NetworkingConfig", "EndpointsConfig"]).is_none_or(Value::is_null) {
             return;
-        };
-        let Some(endpoints) = json::map_mut(networking, "EndpointsConfig") else {
-            return;
-        };
+        }
+        let endpoints = json::map_mut(json::map_mut(&mut self.body, "NetworkingConfig"), "EndpointsConfig");
         let renamed = std::mem::take(endpoints).into_iter().map(|(key, endpoint)| match key.split_once('/') {
             Some((node, network)) if is_node(node) => (network.to_owned(), endpoint),
             _ => (key, endpoint),
@@ -106,11 +102,10 @@ impl Config {
         let mut body = self.body.clone();
         let labels = labels.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str())));
         json::set(&mut body, "Labels", Value::Object(labels.collect()));
-        if let Some(host) = json::map_mut(&mut body, "HostConfig") {
-            let asked = positive(json::number(host, "CpuShares"));
-            if asked > 0 {
-                json::set(host, "CpuShares", Value::from(to_shares(Cpus::whole(asked), real)));
-            }
+        let asked = json::map(&body, "HostConfig").map_or(0, |host| positive(json::number(host, "CpuShares")));
+        if asked > 0 {
+            let shares = to_shares(Cpus::whole(asked), real);
+            json::set(json::map_mut(&mut body, "HostConfig"), "CpuShares", shares);
         }
         body
     }
@@ -141,12 +136,10 @@ pub(super) fn request_of_existing(inspected: &Map, real: Cpus) -> Request {
             Ok((request, _)) => return request,
             // Policies that nobody can follow: without the label that carries them, it reads.
             Err(_) => {
-                if let Some(labels) = json::map_mut(&mut config, "Labels") {
-                    labels.remove("com.docker.swarm.reschedule-policies");
-                }
+                json::map_mut(&mut config, "Labels").remove("com.docker.swarm.reschedule-policies");
                 let env: Vec<String> = json::texts(&config, "Env")
-                    .into_iter()
                     .filter(|entry| !entry.starts_with("reschedule:"))
+                    .map(str::to_owned)
                     .collect();
                 json::set(&mut config, "Env", Value::from(env));
             }
@@ -164,7 +157,7 @@ fn request_of(
     host: &Map,
     resources: Resources,
 ) -> Result<(Request, Vec<String>), ReschedulePolicyError> {
-    let mut env = json::texts(config, "Env");
+    let mut env: Vec<String> = owned(config, "Env");
     let mut labels: Labels = json::map(config, "Labels")
         .into_iter()
         .flatten()
@@ -184,14 +177,18 @@ fn request_of(
         network_mode: json::text(host, "NetworkMode").to_owned(),
         exposed_ports: exposed_ports(config),
         port_bindings: port_bindings(json::map(host, "PortBindings")),
-        volumes_from: json::texts(host, "VolumesFrom"),
-        links: json::texts(host, "Links"),
+        volumes_from: owned(host, "VolumesFrom"),
+        links: owned(host, "Links"),
         constraints,
         affinities,
         whitelists,
         reschedule: reschedule_policy(&reschedule)?,
     };
     Ok((request, env))
+}
+
+fn owned(map: &Map, key: &str) -> Vec<String> {
+    json::texts(map, key).map(str::to_owned).collect()
 }
 
 fn exposed_ports(config: &Map) -> Vec<String> {
@@ -230,12 +227,7 @@ fn move_legacy_fields(body: &mut Map) {
         if says_nothing {
             continue;
         }
-        if json::map(body, "HostConfig").is_none() {
-            json::set(body, "HostConfig", Value::Object(Map::new()));
-        }
-        if let Some(host) = json::map_mut(body, "HostConfig") {
-            json::set(host, own, value);
-        }
+        json::set(json::map_mut(body, "HostConfig"), own, value);
     }
 }
 

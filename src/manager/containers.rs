@@ -7,9 +7,7 @@ use serde_json::json;
 use super::answer::{Answer, Failure, json_answer};
 use super::server::Call;
 use super::state::{ContainerRecord, Engine, Placed, State};
-use crate::docker::filters::Filters;
-use crate::docker::time::Timestamp;
-use crate::docker::{Map, json, words};
+use crate::docker::{Filters, Map, json, words};
 use crate::model::{ContainerIdx, Labels};
 use crate::net;
 
@@ -159,7 +157,7 @@ impl Choice {
             record
                 .networks
                 .iter()
-                .any(|network| network.name == value || (!value.is_empty() && network.network_id.starts_with(value)))
+                .any(|network| network.network == value || (!value.is_empty() && network.network_id.starts_with(value)))
         };
         let ancestor = |value: &str| *record.image == *value || crate::cluster::repository(&record.image) == value;
         (!filters.has("name") || (!name.is_empty() && filters.matches("name", name)))
@@ -210,7 +208,7 @@ pub(super) async fn inspect(call: Call) -> Result<Answer, Failure> {
     let placed = manager
         .keeper
         .with(|state| reach(state, name, || Failure::not_found(format!("No such container {name}"))))?;
-    let inspected = placed.daemon.container_with(&placed.id, call.flag("size")).await;
+    let inspected = placed.daemon.container(&placed.id, call.flag("size")).await;
     manager.note(placed.engine, &inspected);
     let mut inspected = inspected.map_err(|error| match error.is_not_found() {
         true => Failure::not_found(format!("Error: No such container: {}", placed.id)),
@@ -370,6 +368,3 @@ impl super::Manager {
         refreshing.join_all().await;
     }
 }
-
-/// When a list was asked for, in the words of its entries.
-pub(super) type Now = Timestamp;

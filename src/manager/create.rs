@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hyper::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 use tracing::{debug, info};
 
 use super::Manager;
@@ -113,9 +113,11 @@ impl Manager {
             manager: self,
             reserved: &reserved,
         };
-        let body = wanted
-            .config
-            .for_daemon(&wanted.creation.request().labels, reserved.cpus);
+        let body = Value::Object(
+            wanted
+                .config
+                .for_daemon(&wanted.creation.request().labels, reserved.cpus),
+        );
         let answer = self.create_on(&reserved, wanted, &body, from).await?;
         let id = json::text(&answer, "Id").to_owned();
         self.keeper.with(|state| state.confirm(&reserved, &id));
@@ -140,7 +142,7 @@ impl Manager {
         self: &Arc<Self>,
         reserved: &Reserved,
         wanted: &Wanted,
-        body: &Map,
+        body: &Value,
         from: &Registry<'_>,
     ) -> Result<Map, Unplaced> {
         let daemon = &reserved.daemon;

@@ -16,7 +16,8 @@ use super::containers::reach;
 use super::proxy::{self, with_query};
 use super::routes::{Action, Matched};
 use super::server::Call;
-use super::state::{Placed, State};
+use super::state::{EngineId, Placed, State};
+use crate::docker::Daemon;
 use crate::net::head::Head;
 use crate::net::{self, Stream, headers};
 
@@ -43,15 +44,31 @@ pub(super) async fn exec(call: Call) -> Result<Answer, Failure> {
     proxy::forward(&call.manager, call.request, &target, placed.engine, &placed.daemon).await
 }
 
+/// A request about no container, for an engine.
+pub(super) async fn to_engine(call: Call, target: &str, engine: EngineId, daemon: &Daemon) -> Result<Answer, Failure> {
+    connect(call, target, engine, daemon, async {}).await
+}
+
+/// The same about a container, which is looked at again afterwards.
+async fn upgrade(call: Call, target: &str, placed: Placed) -> Result<Answer, Failure> {
+    let (manager, engine, daemon) = (Arc::clone(&call.manager), placed.engine, placed.daemon.clone());
+    connect(call, target, engine, &daemon, async move { manager.refresh_one(&placed).await }).await
+}
+
 /// Passes on a request for another protocol; if the daemon agrees, the client's connection becomes the daemon's.
-async fn upgrade(mut call: Call, target: &str, placed: Placed) -> Result<Answer, Failure> {
+async fn connect(
+    mut call: Call,
+    target: &str,
+    engine: EngineId,
+    daemon: &Daemon,
+    after: impl Future<Output = ()> + Send + 'static,
+) -> Result<Answer, Failure> {
     let client = hyper::upgrade::on(&mut call.request);
-    let mut answer = proxy::forward(&call.manager, call.request, target, placed.engine, &placed.daemon).await?;
+    let mut answer = proxy::forward_upgradable(&call.manager, call.request, target, engine, daemon).await?;
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Ok(answer);
+        return Ok(answer.map(net::streamed));
     }
     let server = hyper::upgrade::on(&mut answer);
-    let manager = Arc::clone(&call.manager);
     call.manager.connections.spawn(async move {
         let (client, server) = match tokio::try_join!(client, server) {
             Ok(both) => both,
@@ -59,7 +76,7 @@ async fn upgrade(mut call: Call, target: &str, placed: Placed) -> Result<Answer,
         };
         let moved = net::tunnel(TokioIo::new(client), TokioIo::new(server), LAST_WORDS).await;
         report(moved);
-        manager.refresh_one(&placed).await;
+        after.await;
     });
     let mut agreed = Response::new(net::empty());
     *agreed.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

@@ -8,8 +8,7 @@ use tokio::sync::broadcast;
 
 use super::Manager;
 use super::state::{Engine, EngineId};
-use crate::docker::time::Timestamp;
-use crate::docker::{Map, json};
+use crate::docker::{Map, Timestamp, json};
 
 /// Events kept for a client that is slow to read; one that falls further behind is cut off.
 pub(super) const BACKLOG: usize = 10_000;

@@ -8,7 +8,7 @@ use super::server::Call;
 use super::state::{Engine, State};
 use super::{Manager, SERVER_VERSION};
 use crate::docker::words::human_size;
-use crate::docker::{ApiVersion, Timestamp};
+use crate::docker::{ApiVersion, Map, Timestamp};
 use crate::net;
 
 /// The lowest version of the API that clients may speak.
@@ -61,53 +61,56 @@ pub(super) fn info(call: &Call) -> Result<Answer, Failure> {
     let proxy = |variable: &str| std::env::var(variable).unwrap_or_default();
     let now = manager.now();
     let (counts, status) = manager.keeper.with(|state| (Counts::of(state), status(manager, state)));
-    Ok(json_answer(&json!({
-        "ID": "",
-        "Containers": counts.containers,
-        "ContainersRunning": counts.running,
-        "ContainersPaused": counts.paused,
-        "ContainersStopped": counts.stopped,
-        "Images": counts.images,
-        "Driver": "",
-        "DriverStatus": status,
-        "SystemStatus": status,
-        "Plugins": { "Volume": [], "Network": [], "Authorization": null, "Log": null },
-        "MemoryLimit": true,
-        "SwapLimit": true,
-        "KernelMemory": false,
-        "CpuCfsPeriod": true,
-        "CpuCfsQuota": true,
-        "CPUShares": true,
-        "CPUSet": true,
-        "IPv4Forwarding": true,
-        "BridgeNfIptables": true,
-        "BridgeNfIp6tables": true,
-        "Debug": manager.options.debug,
-        "NFd": 0,
-        "OomKillDisable": true,
-        "NGoroutines": 0,
-        "SystemTime": now.to_text(),
-        "LoggingDriver": "",
-        "CgroupDriver": "",
-        "NEventsListener": manager.hub.listeners(),
-        "KernelVersion": kernel,
-        "OperatingSystem": std::env::consts::OS,
-        "OSType": std::env::consts::OS,
-        "Architecture": architecture(),
-        "IndexServerAddress": "",
-        "RegistryConfig": null,
-        "NCPU": counts.cpus,
-        "MemTotal": counts.memory,
-        "DockerRootDir": "",
-        "HttpProxy": proxy("http_proxy"),
-        "HttpsProxy": proxy("https_proxy"),
-        "NoProxy": proxy("no_proxy"),
-        "Name": name,
-        "Labels": null,
-        "ExperimentalBuild": manager.options.experimental,
-        "ServerVersion": SERVER_VERSION,
-        "Warnings": null,
-    })))
+    let mut body = Map::new();
+    let mut add = |key: &str, value: Value| {
+        body.insert(key.to_owned(), value);
+    };
+    add("ID", json!(""));
+    add("Containers", json!(counts.containers));
+    add("ContainersRunning", json!(counts.running));
+    add("ContainersPaused", json!(counts.paused));
+    add("ContainersStopped", json!(counts.stopped));
+    add("Images", json!(counts.images));
+    add("Driver", json!(""));
+    add("DriverStatus", json!(status));
+    add("SystemStatus", json!(status));
+    add("Plugins", json!({ "Volume": [], "Network": [], "Authorization": null, "Log": null }));
+    add("MemoryLimit", json!(true));
+    add("SwapLimit", json!(true));
+    add("KernelMemory", json!(false));
+    add("CpuCfsPeriod", json!(true));
+    add("CpuCfsQuota", json!(true));
+    add("CPUShares", json!(true));
+    add("CPUSet", json!(true));
+    add("IPv4Forwarding", json!(true));
+    add("BridgeNfIptables", json!(true));
+    add("BridgeNfIp6tables", json!(true));
+    add("Debug", json!(manager.options.debug));
+    add("NFd", json!(0));
+    add("OomKillDisable", json!(true));
+    add("NGoroutines", json!(0));
+    add("SystemTime", json!(now.to_string()));
+    add("LoggingDriver", json!(""));
+    add("CgroupDriver", json!(""));
+    add("NEventsListener", json!(manager.hub.listeners()));
+    add("KernelVersion", json!(kernel));
+    add("OperatingSystem", json!(std::env::consts::OS));
+    add("OSType", json!(std::env::consts::OS));
+    add("Architecture", json!(architecture()));
+    add("IndexServerAddress", json!(""));
+    add("RegistryConfig", json!(null));
+    add("NCPU", json!(counts.cpus));
+    add("MemTotal", json!(counts.memory));
+    add("DockerRootDir", json!(""));
+    add("HttpProxy", json!(proxy("http_proxy")));
+    add("HttpsProxy", json!(proxy("https_proxy")));
+    add("NoProxy", json!(proxy("no_proxy")));
+    add("Name", json!(name));
+    add("Labels", json!(null));
+    add("ExperimentalBuild", json!(manager.options.experimental));
+    add("ServerVersion", json!(SERVER_VERSION));
+    add("Warnings", json!(null));
+    Ok(json_answer(&body))
 }
 
 /// Sums over all validated engines, whatever their health.

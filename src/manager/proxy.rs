@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hyper::header::HeaderValue;
-use hyper::{Request, StatusCode, Uri};
+use hyper::{Request, Response, StatusCode, Uri};
 
 use super::Manager;
 use super::answer::{Answer, Failure};
@@ -95,11 +95,35 @@ pub(super) async fn forward(
     daemon: &Daemon,
 ) -> Result<Answer, Failure> {
     let (mut head, body) = request.into_parts();
-    head.uri = target
-        .parse()
-        .map_err(|error| Failure::bad_request(format!("{target} is no target of a request: {error}")))?;
+    head.uri = target_of(target)?;
     let request = Request::from_parts(head, net::streamed(body));
     send_on(manager, request, engine, daemon).await
+}
+
+/// The same for a request that asks for another protocol: whether the daemon agrees is for the caller to see.
+pub(super) async fn forward_upgradable(
+    manager: &Arc<Manager>,
+    request: Request<hyper::body::Incoming>,
+    target: &str,
+    engine: EngineId,
+    daemon: &Daemon,
+) -> Result<Response<hyper::body::Incoming>, Failure> {
+    let (mut head, body) = request.into_parts();
+    head.uri = target_of(target)?;
+    let answer = daemon.forward(Request::from_parts(head, net::streamed(body))).await;
+    if !matches!(answer, Err(CallError::Request(_))) {
+        manager.note(engine, &answer);
+    }
+    manager.metrics.forwarded();
+    let mut answer = answer?;
+    answer.headers_mut().remove("api-version");
+    Ok(answer)
+}
+
+fn target_of(target: &str) -> Result<Uri, Failure> {
+    target
+        .parse()
+        .map_err(|error| Failure::bad_request(format!("{target} is no target of a request: {error}")))
 }
 
 /// The same with a request whose body is ours.

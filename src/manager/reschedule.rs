@@ -168,7 +168,7 @@ impl Manager {
             warn!("Removing container {container}: it was rescheduled and lives on another engine");
             // Without its volumes: what they hold may be wanted, and only their owner can tell. The original removed
             // them.
-            let removed = daemon.remove_container(&container, true, false).await;
+            let removed = daemon.remove_container(&container, true, false, false).await;
             self.note(id, &removed);
             match removed {
                 Ok(()) => self.keeper.with(|state| state.forget_container(id, &container)),

@@ -13,7 +13,6 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::answer::{Answer, Failure};
@@ -152,21 +151,15 @@ async fn talk(manager: Arc<Manager>, incoming: Incoming) -> io::Result<()> {
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let stop = manager.stop.clone();
-    serve_until(connection, stop).await.map_err(io::Error::other)
-}
-
-async fn serve_until<C>(connection: C, stop: CancellationToken) -> Result<(), hyper::Error>
-where
-    C: Future<Output = Result<(), hyper::Error>> + hyper_util::server::graceful::GracefulConnection<Error = hyper::Error>,
-{
     let mut connection = std::pin::pin!(connection);
-    tokio::select! {
+    let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
-    }
+    };
+    ended.map_err(io::Error::other)
 }
 
 /// The route, if the client takes over the connection without saying so.
@@ -185,8 +178,8 @@ fn takes_over(head: &Head) -> Option<Matched> {
 async fn refuse(mut stream: Stream, error: &HeadError) -> io::Result<()> {
     use tokio::io::AsyncWriteExt;
     let status = match error {
-        HeadError::TooLong { .. } => "431 Request Header Fields Too Large",
-        HeadError::Slow { .. } => "408 Request Timeout",
+        HeadError::TooLong(_) => "431 Request Header Fields Too Large",
+        HeadError::Timeout(_) => "408 Request Timeout",
         _ => "400 Bad Request",
     };
     let body = serde_json::json!({ "message": error.to_string() }).to_string();

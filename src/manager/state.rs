@@ -21,6 +21,7 @@ use rustc_hash::FxHashMap;
 pub(super) use container::{ContainerRecord, Placed};
 pub(super) use engine::{Condition, Engine, EngineId, Transition};
 pub(super) use image::ImageRecord;
+pub(super) use network::Network;
 pub(super) use place::{Reserved, Unplaced, Wanted};
 pub(super) use rescue::Stray;
 pub(super) use volume::is_local;

@@ -1,13 +1,16 @@
 //! Asking a daemon again: everything now and then, and single containers when something happened to them
 //! (`live-manager.md` §5).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::debug;
 
 use super::Caretaker;
-use crate::docker::{CallError, Map, json};
+use crate::docker::{CallError, Daemon, Map, json};
+use crate::manager::Manager;
+use crate::manager::state::{EngineId, ImageRecord};
 
 /// How often the daemon's description of itself is asked for while it is healthy.
 const SPECIFY_EVERY: Duration = Duration::from_secs(5 * 60);
@@ -33,7 +36,7 @@ impl Caretaker {
     /// The pause before the next refresh.
     pub(super) fn pause(&mut self) -> Duration {
         let (least, most) = (self.manager.options.refresh_min, self.manager.options.refresh_max);
-        let failures_max = self.manager.options.failures_max;
+        let failures_max = self.manager.options.failure_retry;
         let failures = self
             .manager
             .keeper
@@ -99,7 +102,7 @@ impl Caretaker {
 
     /// Containers, and if they are told, everything else.
     pub(super) async fn refresh_everything(&self) -> Result<(), CallError> {
-        self.refresh_all_containers().await?;
+        self.manager.refresh_list(self.id, &self.daemon).await?;
         self.refresh_images().await;
         self.refresh_volumes().await;
         self.refresh_networks().await;
@@ -122,27 +125,30 @@ impl Caretaker {
         }
     }
 
-    async fn refresh_all_containers(&self) -> Result<(), CallError> {
-        let known = self.manager.keeper.with(|state| state.known_ids(self.id));
-        let listed = self.note(self.daemon.containers(None).await)?;
-        self.manager
-            .keeper
-            .with(|state| state.forget_missing(self.id, &known, &listed));
-        let changed = self
-            .manager
-            .keeper
-            .with(|state| state.changed_among(self.id, listed));
-        self.manager.inspect_all(self.id, &self.daemon, changed).await;
-        Ok(())
-    }
 }
 
-impl super::Manager {
+impl Manager {
+    /// Asks an engine for all its containers, and inspects those that are new or look different.
+    pub(in crate::manager) async fn refresh_list(
+        self: &Arc<Self>,
+        id: EngineId,
+        daemon: &Daemon,
+    ) -> Result<(), CallError> {
+        let known = self.keeper.with(|state| state.known_ids(id));
+        let listed = daemon.containers(None).await;
+        self.note(id, &listed);
+        let listed = listed?;
+        self.keeper.with(|state| state.forget_missing(id, &known, &listed));
+        let changed = self.keeper.with(|state| state.changed_among(id, listed));
+        self.inspect_all(id, daemon, changed).await;
+        Ok(())
+    }
+
     /// Looks at containers again after something may have happened to them.
     pub(in crate::manager) async fn refresh_containers(
-        self: &std::sync::Arc<Self>,
-        id: crate::manager::state::EngineId,
-        daemon: &crate::docker::Daemon,
+        self: &Arc<Self>,
+        id: EngineId,
+        daemon: &Daemon,
         containers: &[String],
     ) -> Result<(), CallError> {
         let listed = daemon.containers(Some(containers)).await;
@@ -162,9 +168,9 @@ impl super::Manager {
 
     /// Inspects containers and takes in what they are like. Those that are gone by then are left out.
     async fn inspect_all(
-        self: &std::sync::Arc<Self>,
-        id: crate::manager::state::EngineId,
-        daemon: &crate::docker::Daemon,
+        self: &Arc<Self>,
+        id: EngineId,
+        daemon: &Daemon,
         listed: Vec<Map>,
     ) {
         let mut waiting = listed.into_iter();
@@ -175,7 +181,7 @@ impl super::Manager {
             {
                 let daemon = daemon.clone();
                 running.spawn(async move {
-                    let inspected = daemon.container(json::text(&entry, "Id")).await;
+                    let inspected = daemon.container(json::text(&entry, "Id"), false).await;
                     (entry, inspected)
                 });
             }
@@ -197,14 +203,14 @@ impl super::Manager {
 
     /// Reloads the list of images of an engine.
     pub(in crate::manager) async fn refresh_images(
-        self: &std::sync::Arc<Self>,
-        id: crate::manager::state::EngineId,
-        daemon: &crate::docker::Daemon,
+        self: &Arc<Self>,
+        id: EngineId,
+        daemon: &Daemon,
     ) {
         let images = daemon.images().await;
         self.note(id, &images);
         if let Ok(images) = images {
-            let images = images.into_iter().map(crate::docker::facts::ImageFacts::read).collect();
+            let images = images.into_iter().filter_map(ImageRecord::read).collect();
             self.keeper.with(|state| state.set_images(id, images));
         }
     }

@@ -1,7 +1,6 @@
 //! A daemon's first visit: is it one, what is it like, and what is on it already (`live-manager.md` §4).
 
-use crate::docker::facts::{DaemonFacts, FactsError};
-use crate::docker::{CallError, Events};
+use crate::docker::{CallError, DaemonFacts, Events, FactsError};
 
 use super::Caretaker;
 

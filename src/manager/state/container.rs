@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use crate::docker::facts::{Attached, ContainerFacts, RunState};
-use crate::docker::time::Timestamp;
-use crate::docker::{Map, json};
+use crate::docker::facts::NetworkEndpoint;
+use crate::docker::{ContainerFacts, ContainerState, Map, Timestamp, json, words};
 use crate::model::{ContainerIdx, Labels, NodeIdx};
 
+use super::observe::look;
 use super::{Engine, EngineId, State};
 
 /// See the module.
@@ -17,12 +17,14 @@ pub(in crate::manager) struct ContainerRecord {
     /// The daemon's ID.
     pub id: Box<str>,
     pub image: Box<str>,
-    pub state: RunState,
+    pub state: ContainerState,
     /// When it was created, as its daemon writes it, by which lists are ordered.
     pub created: Box<str>,
+    /// See [`look`].
+    pub(super) look: u64,
     /// Names and destinations of what is mounted.
     pub mounts: Vec<Box<str>>,
-    pub networks: Vec<Attached>,
+    pub networks: Vec<NetworkEndpoint>,
     /// Its entry in a list, in JSON, without the opening brace and without its status, which changes with time.
     pub listed: Box<str>,
     /// Commands created in it through the manager.
@@ -44,15 +46,26 @@ pub(in crate::manager) struct Placed {
 }
 
 impl ContainerRecord {
-    pub(super) fn new(engine: &Engine, listed: Map, facts: &ContainerFacts, labels: &Labels) -> ContainerRecord {
-        let mut state = facts.state.clone();
-        state.shift(engine.clock_skew);
+    pub(super) fn new(
+        engine: &Engine,
+        listed: Map,
+        facts: &ContainerFacts,
+        created: &str,
+        labels: &Labels,
+    ) -> ContainerRecord {
         ContainerRecord {
             id: facts.id.as_str().into(),
             image: facts.image.as_str().into(),
-            state,
-            created: facts.created.as_str().into(),
-            mounts: facts.mounts.iter().map(|mount| mount.as_str().into()).collect(),
+            state: facts.state.clone(),
+            created: created.into(),
+            look: look(&listed),
+            mounts: facts
+                .mounts
+                .iter()
+                .flat_map(|mount| [mount.name.as_str(), mount.destination.as_str()])
+                .filter(|text| !text.is_empty())
+                .map(Into::into)
+                .collect(),
             networks: facts.networks.clone(),
             listed: entry(engine, listed, labels),
             execs: Vec::new(),
@@ -72,7 +85,7 @@ impl ContainerRecord {
     /// The `STATUS` that clients show.
     pub(in crate::manager) fn status(&self, is_healthy: bool, now: Timestamp) -> String {
         if is_healthy {
-            self.state.status(now)
+            words::status(&self.state, now)
         } else {
             "Host Down".to_owned()
         }
@@ -82,8 +95,7 @@ impl ContainerRecord {
 /// A list entry as clients are shown it (`api.md` §3): names with the node before them, and addresses that lead there.
 fn entry(engine: &Engine, mut listed: Map, labels: &Labels) -> Box<str> {
     json::remove(&mut listed, "Status");
-    let names = json::texts(&listed, "Names");
-    let shown = names.iter().map(|name| {
+    let shown = json::texts(&listed, "Names").map(|name| {
         let slash = if name.starts_with('/') { "" } else { "/" };
         Value::from(format!("/{}{slash}{name}", engine.name()))
     });

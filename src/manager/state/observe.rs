@@ -1,11 +1,14 @@
 //! What daemons report of their containers, taken into the cluster (`live-manager.md` §5.4).
 
 use std::collections::HashSet;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
+use rustc_hash::FxBuildHasher;
+use serde_json::Value;
+
 use crate::cluster::{Identity, Report};
-use crate::docker::facts::ContainerFacts;
-use crate::docker::{Map, json};
+use crate::docker::{ContainerFacts, Map, json};
 use crate::manager::config;
 use crate::model::{ContainerIdx, Cpus, NodeIdx, ReschedulePolicy};
 
@@ -45,13 +48,11 @@ impl State {
     pub(in crate::manager) fn observe(&mut self, id: EngineId, listed: Map, inspected: &Map) -> Option<ContainerIdx> {
         let engine = self.engines.get(&id)?;
         let (node, real) = (engine.node?, Cpus::whole(engine.facts.as_ref()?.cpus));
-        let facts = ContainerFacts::read(&listed, inspected);
-        if facts.id.is_empty() {
-            return None;
-        }
+        let mut facts = ContainerFacts::read(&listed, inspected).ok()?;
+        facts.shift_times(engine.clock_skew);
         let request = config::request_of_existing(inspected, real);
         let swarm_id = request.labels.get(SWARM_ID).cloned().unwrap_or_default();
-        let mut record = ContainerRecord::new(engine, listed, &facts, &request.labels);
+        let mut record = ContainerRecord::new(engine, listed, &facts, json::text(inspected, "Created"), &request.labels);
         if request.reschedule == ReschedulePolicy::OnNodeFailure {
             record.revival = Some(Box::new(inspected.clone()));
         }
@@ -63,7 +64,7 @@ impl State {
                 id: facts.id.clone(),
                 swarm_id: swarm_id.clone(),
                 aliases: names.collect(),
-                published: facts.published,
+                published: facts.published_ports,
             },
         };
         let known = engine.containers.get(facts.id.as_str()).copied();
@@ -82,6 +83,18 @@ impl State {
         Some(container)
     }
 
+    /// The entries of a list whose containers are not known, or do not look as they did. Those that do are taken in.
+    pub(in crate::manager) fn changed_among(&self, id: EngineId, listed: Vec<Map>) -> Vec<Map> {
+        let Some(engine) = self.engine(id) else { return Vec::new() };
+        let is_known = |entry: &Map| {
+            let container = engine.containers.get(json::text(entry, "Id"))?;
+            let record = self.record(*container)?;
+            // A container that is being restarted looks the same each time.
+            Some(record.look == look(entry) && !record.state.restarting)
+        };
+        listed.into_iter().filter(|entry| !is_known(entry).unwrap_or(false)).collect()
+    }
+
     /// The reservation that a create has made on a node and that its daemon has yet to report.
     fn pending(&self, node: NodeIdx, swarm_id: &str) -> Option<ContainerIdx> {
         if swarm_id.is_empty() {
@@ -92,4 +105,11 @@ impl State {
             .find(|(_, container)| container.is_pending() && container.swarm_id() == swarm_id)
             .map(|(idx, _)| idx)
     }
+}
+
+/// What tells whether a container has changed since it was last listed: everything but the text that says for how long.
+pub(super) fn look(listed: &Map) -> u64 {
+    let mut rest = listed.clone();
+    json::remove(&mut rest, "Status");
+    FxBuildHasher.hash_one(Value::Object(rest).to_string())
 }

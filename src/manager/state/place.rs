@@ -1,5 +1,8 @@
 //! From a wish to a reservation on a node: the decision, under the lock, and what becomes of it.
 
+use std::convert::Infallible;
+
+use rand::TryRng;
 use serde_json::{Value, json};
 
 use crate::cluster::{Identity, Report};
@@ -9,6 +12,27 @@ use crate::model::{ContainerIdx, Cpus, Request};
 use crate::scheduler::{CreateError, Creation, Outcome, Prepared, swarm_id};
 
 use super::{EngineId, State};
+
+/// A generator for explaining why nobody takes a container, for which nothing is drawn.
+#[derive(Clone)]
+struct NoDraws;
+
+impl TryRng for NoDraws {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(0)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(0)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        bytes.fill(0);
+        Ok(())
+    }
+}
 
 /// A container that is to be created.
 #[derive(Clone, Debug)]
@@ -128,7 +152,7 @@ impl State {
     /// What each node says to a request that none of them takes: the filter and the rule that refused it.
     pub(in crate::manager) fn explain(&mut self, request: Request) -> Value {
         let prepared: Prepared = self.scheduler.prepare(request.into());
-        let explanation = self.scheduler.explain(&self.cluster, &prepared, &self.rng);
+        let explanation = self.scheduler.explain(&self.cluster, &prepared, &NoDraws);
         let nodes = explanation.nodes.iter().map(|explained| {
             let name = self.cluster.node(explained.node).name();
             match &explained.outcome {

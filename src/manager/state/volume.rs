@@ -49,7 +49,7 @@ impl State {
     }
 
     /// The one volume that a text means: of several with its name, one that is not bound to its engine.
-    pub(in crate::manager) fn find_volume(&self, query: &str) -> Option<(EngineId, &Engine, &Map)> {
+    pub(in crate::manager) fn find_volume<'a>(&'a self, query: &'a str) -> Option<(EngineId, &'a Engine, &'a Map)> {
         let meant: Vec<_> = self.volumes_meant(query).collect();
         match meant.as_slice() {
             [only] => Some(*only),
