@@ -9,6 +9,7 @@ mod explain;
 mod generate;
 mod input;
 mod interrupt;
+mod live;
 mod progress;
 mod replay;
 mod run;
@@ -16,13 +17,14 @@ mod session;
 mod validate;
 mod write;
 
-use std::io;
+use std::env;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use args::{Arguments, Command};
+use args::{Arguments, Command, LabCommand};
 
 /// How a command ended.
 enum Outcome {
@@ -45,18 +47,42 @@ const INTERRUPTED: u8 = 130;
 
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    // The live commands have their own way with flags and faults.
+    let words = match live::take(env::args_os().collect()) {
+        Ok(code) => return code,
+        Err(words) => words,
+    };
+    let arguments = match Arguments::try_parse_from(words) {
         Ok(arguments) => arguments,
+        Err(error) if error.kind() == ErrorKind::DisplayVersion => {
+            // Nobody listens any more if this fails.
+            let _ = writeln!(io::stdout(), "{}", live::version());
+            return ExitCode::SUCCESS;
+        }
         Err(error) => {
-            // Printing fails only if nobody listens any more.
+            // The same. An unknown command ends here, too, as a fault with exit code 2: the original says "No help
+            // topic" and succeeds, which hides mistakes in scripts, and this program had commands of its own before.
             let _ = error.print();
             return match error.kind() {
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+                ErrorKind::DisplayHelp => ExitCode::SUCCESS,
                 _ => ExitCode::from(USAGE),
             };
         }
     };
-    match execute(&arguments.command) {
+    let global = &arguments.global;
+    match &arguments.command {
+        Command::Live(command) => live::perform(global, command),
+        Command::Lab(_) if global.debug || global.experimental || global.log_level.is_some() => {
+            eprintln!("swarmlab: --debug, --log-level and --experimental are for manage, join, list and create");
+            ExitCode::from(USAGE)
+        }
+        Command::Lab(command) => conclude(execute(command)),
+    }
+}
+
+/// Exit code of what has ended, after its last words.
+fn conclude(outcome: anyhow::Result<Outcome>) -> ExitCode {
+    match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Differs) => ExitCode::from(FAILURE),
         Ok(Outcome::Invalid) => ExitCode::from(USAGE),
@@ -76,16 +102,16 @@ fn usage(error: &anyhow::Error) -> Outcome {
     Outcome::Invalid
 }
 
-fn execute(command: &Command) -> anyhow::Result<Outcome> {
+fn execute(command: &LabCommand) -> anyhow::Result<Outcome> {
     match command {
-        Command::Run(arguments) => run::run(arguments),
-        Command::Compare(arguments) => compare::compare(arguments),
-        Command::Explain(arguments) => explain::explain(arguments),
-        Command::Replay(arguments) => replay::replay(arguments),
-        Command::Validate(arguments) => validate::validate(arguments),
-        Command::Schema => generate::schema(),
-        Command::Completions { shell } => generate::completions(*shell),
-        Command::Man { command } => generate::man(command.as_deref()),
+        LabCommand::Run(arguments) => run::run(arguments),
+        LabCommand::Compare(arguments) => compare::compare(arguments),
+        LabCommand::Explain(arguments) => explain::explain(arguments),
+        LabCommand::Replay(arguments) => replay::replay(arguments),
+        LabCommand::Validate(arguments) => validate::validate(arguments),
+        LabCommand::Schema => generate::schema(),
+        LabCommand::Completions { shell } => generate::completions(*shell),
+        LabCommand::Man { command } => generate::man(command.as_deref()),
     }
 }
 

@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::scheduler::Strategy;
 use crate::sim::RunPlan;
 
+use super::live::args::{GlobalArguments, LiveCommand};
+
 const EXAMPLES: &str = "\
 Examples:
   swarmlab compare scenarios/quickstart.toml      Which strategy serves this workload best?
@@ -19,19 +21,30 @@ Examples:
 Exit codes:
   0    done
   1    a file cannot be read or written, or a replay came out differently
-  2    wrong usage, or a faulty scenario
+  2    wrong usage, or a faulty scenario (the live commands: 1)
   130  interrupted; what was finished is kept";
 
-/// Compare and measure how Docker Swarm's scheduler places containers, on simulated clusters.
+/// Compare and measure how Docker Swarm's scheduler places containers, on simulated clusters; or manage a real one.
 #[derive(Debug, Parser)]
-#[command(name = "swarmlab", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "swarmlab", version, disable_version_flag = true, after_help = EXAMPLES, max_term_width = 100)]
 pub struct Arguments {
+    #[command(flatten)]
+    pub global: GlobalArguments,
     #[command(subcommand)]
     pub command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    #[command(flatten)]
+    Lab(LabCommand),
+    #[command(flatten)]
+    Live(LiveCommand),
+}
+
+/// Commands that deal with simulated clusters.
+#[derive(Debug, Subcommand)]
+pub enum LabCommand {
     /// Simulate a scenario with one strategy
     Run(RunArguments),
     /// Compare strategies on the same arrivals, over many seeds

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::Overcommit;
 use crate::scheduler::{Filter, Strategy};
 
 /// Everything that the command line says about a manager, checked.
@@ -28,8 +27,8 @@ pub struct Options {
     pub heartbeat: Duration,
     /// Whether answers carry CORS headers.
     pub cors: bool,
-    /// How much more than a node has may be reserved on it.
-    pub overcommit: Overcommit,
+    /// Share of its capacity that a node offers beyond it; above -1.
+    pub overcommit: f64,
     /// How often a failed create is tried again elsewhere.
     pub create_retry: u32,
     /// Where the addresses of the daemons are kept; known to be a valid URL for [`crate::discovery::open`].
@@ -83,7 +82,7 @@ impl Options {
             failure_retry: 3,
             heartbeat: Duration::from_secs(60),
             cors: false,
-            overcommit: Overcommit::DEFAULT,
+            overcommit: 0.05,
             create_retry: 0,
             discovery: discovery.to_owned(),
             discovery_options: BTreeMap::new(),

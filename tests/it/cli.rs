@@ -571,7 +571,13 @@ fn help_has_examples_and_everything_is_generated() {
     let (code, version, _) = outcome(&["--version"]);
     assert_eq!(
         (code, version),
-        (0, format!("swarmlab {}\n", env!("CARGO_PKG_VERSION")))
+        (
+            0,
+            format!(
+                "swarmlab version {} (compatible with swarm 1.2.9)\n",
+                env!("CARGO_PKG_VERSION")
+            )
+        )
     );
     for shell in ["bash", "zsh", "fish"] {
         let (code, completions, _) = outcome(&["completions", shell]);

@@ -7,6 +7,7 @@ mod differential;
 mod go_expressions;
 mod golden;
 mod journal;
+mod live_cli;
 mod metrics;
 mod openb;
 mod reference;

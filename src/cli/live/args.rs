@@ -1,0 +1,158 @@
+//! The arguments of the live commands. Their help, completions and manual pages are made from these types.
+//!
+//! Defaults and names are the original's. Spans stay text here: whether they are valid is said in the original's order.
+
+use clap::{ArgAction, Args, Subcommand};
+
+use super::go;
+
+/// Options before the command.
+#[derive(Clone, Debug, Args)]
+pub struct GlobalArguments {
+    /// Log everything (live commands) [$DEBUG]
+    #[arg(long)]
+    pub debug: bool,
+    /// Log level: debug, info, warn, error, fatal or panic (live commands)
+    #[arg(long, short = 'l', value_name = "LEVEL")]
+    pub log_level: Option<String>,
+    /// Say so in version and info (live commands)
+    #[arg(long)]
+    pub experimental: bool,
+    /// Print version
+    #[arg(long, short = 'v', visible_short_alias = 'V', action = ArgAction::Version)]
+    pub version: Option<bool>,
+}
+
+/// Commands that deal with real daemons, with the command lines of Docker's standalone Swarm.
+#[derive(Debug, Subcommand)]
+pub enum LiveCommand {
+    /// Manage a cluster of Docker daemons through one Docker API
+    #[command(visible_alias = "m")]
+    Manage(Box<ManageArguments>),
+    /// Join a cluster: announce a daemon's address, again and again
+    #[command(visible_alias = "j")]
+    Join(JoinArguments),
+    /// List the addresses in a cluster
+    #[command(visible_alias = "l")]
+    List(ListArguments),
+    /// Create a cluster token (of a hosted service that is gone)
+    #[command(visible_alias = "c")]
+    Create(CreateArguments),
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ManageArguments {
+    /// Placement strategy [spread, binpack, random]
+    #[arg(long, value_name = "NAME", default_value = "spread")]
+    pub strategy: String,
+    /// Filter to use instead of the default ones, which are
+    /// [health, port, containerslots, dependency, affinity, constraint, whitelist]
+    #[arg(long, short, value_name = "NAME")]
+    pub filter: Vec<String>,
+    /// Address to listen on, [tcp://|unix://]addr; tcp://127.0.0.1:2375 if there is none [$SWARM_HOST]
+    #[arg(long, short = 'H', value_name = "ADDRESS")]
+    pub host: Vec<String>,
+    /// Be one of several managers that elect a primary
+    #[arg(long)]
+    pub replication: bool,
+    /// How long a primary may be silent before another one is elected
+    #[arg(long, value_name = "TIME", default_value = "20s")]
+    pub replication_ttl: String,
+    /// Address under which other managers reach this one [$SWARM_ADVERTISE]
+    #[arg(long, visible_alias = "addr", value_name = "ADDRESS")]
+    pub advertise: Option<String>,
+    /// Use TLS; --tlsverify implies it
+    #[arg(long)]
+    pub tls: bool,
+    /// Trust only certificates signed by this CA
+    #[arg(long, value_name = "FILE")]
+    pub tlscacert: Option<String>,
+    /// Certificate for TLS
+    #[arg(long, value_name = "FILE")]
+    pub tlscert: Option<String>,
+    /// Key for TLS
+    #[arg(long, value_name = "FILE")]
+    pub tlskey: Option<String>,
+    /// Use TLS and verify the other side
+    #[arg(long)]
+    pub tlsverify: bool,
+    /// Shortest time between two refreshes of an engine
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    pub engine_refresh_min_interval: String,
+    /// Longest time between two refreshes of an engine
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    pub engine_refresh_max_interval: String,
+    /// Failures in a row after which an engine is unhealthy
+    #[arg(long, value_name = "N", default_value = "3", value_parser = go::parse_int)]
+    pub engine_failure_retry: i64,
+    /// Deprecated; use --engine-failure-retry
+    #[arg(long, value_name = "N", default_value = "3", value_parser = go::parse_int)]
+    pub engine_refresh_retry: i64,
+    /// Time between two looks at the discovery
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    pub heartbeat: String,
+    /// Send CORS headers
+    #[arg(long, visible_alias = "cors")]
+    pub api_enable_cors: bool,
+    /// Cluster driver [swarm]
+    #[arg(long, short = 'c', value_name = "NAME", default_value = "swarm")]
+    pub cluster_driver: String,
+    /// Option of the cluster driver:
+    /// swarm.overcommit=0.05 (share of overcommitted resources), swarm.createretry=0 (retries of a failed create)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub cluster_opt: Vec<String>,
+    /// Option of the discovery
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub discovery_opt: Vec<String>,
+    /// Refresh an engine first when containers are listed by its name
+    #[arg(long)]
+    pub refresh_on_node_filter: bool,
+    /// Refresh all engines first when containers are listed by this name
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub container_name_refresh_filter: String,
+    /// Where the addresses of the cluster are kept [$SWARM_DISCOVERY]
+    #[arg(value_name = "discovery")]
+    pub discovery: Vec<String>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct JoinArguments {
+    /// Address under which the manager reaches the daemon, ip:port or hostname:port [$SWARM_ADVERTISE]
+    #[arg(long, visible_alias = "addr", value_name = "ADDRESS")]
+    pub advertise: Option<String>,
+    /// Time between two registrations
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    pub heartbeat: String,
+    /// Time after which a registration that is not renewed expires
+    #[arg(long, value_name = "TIME", default_value = "180s")]
+    pub ttl: String,
+    /// Longest random delay before the first registration
+    #[arg(long, value_name = "TIME", default_value = "0s")]
+    pub delay: String,
+    /// Option of the discovery
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub discovery_opt: Vec<String>,
+    /// Where the addresses of the cluster are kept [$SWARM_DISCOVERY]
+    #[arg(value_name = "discovery")]
+    pub discovery: Vec<String>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ListArguments {
+    /// How long to wait for the list
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    pub timeout: String,
+    /// Option of the discovery
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub discovery_opt: Vec<String>,
+    /// Where the addresses of the cluster are kept [$SWARM_DISCOVERY]
+    #[arg(value_name = "discovery")]
+    pub discovery: Vec<String>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct CreateArguments {
+    /// Nothing; there is a complaint if something is given
+    #[arg(hide = true)]
+    pub arguments: Vec<String>,
+}

@@ -1,0 +1,209 @@
+//! `manage`: the command line of a manager, checked in the original's order.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{anyhow, bail};
+use tracing::warn;
+
+use crate::discovery::{self, Discovery};
+use crate::manager::{self, Options, Replication, TlsFiles};
+use crate::scheduler::Filter;
+
+use super::args::ManageArguments;
+use super::duration::GoDuration;
+use super::{Environment, Fatal, check_advertise, discovery_options, go, heartbeat, positive_span};
+
+pub fn manage(
+    arguments: &ManageArguments,
+    experimental: bool,
+    debug: bool,
+    environment: &Environment,
+) -> Result<(), Fatal> {
+    let options = Options {
+        experimental,
+        debug,
+        ..options(arguments, environment)?
+    };
+    manager::run(options).map_err(|error| Fatal::Logged(error.into()))
+}
+
+/// Reads and checks the arguments of a manager.
+fn options(arguments: &ManageArguments, environment: &Environment) -> anyhow::Result<Options> {
+    let tls = tls(arguments)?;
+    let (refresh_min, refresh_max) = refresh_intervals(arguments)?;
+    if arguments.engine_refresh_retry != 3 {
+        bail!("--engine-refresh-retry is deprecated. Use --engine-failure-retry");
+    }
+    let failure_retry = match u32::try_from(arguments.engine_failure_retry) {
+        Ok(count) if count > 0 => count,
+        _ => bail!("invalid failure retry count"),
+    };
+    let discovery = super::discovery(&arguments.discovery, environment, "manage")?;
+    let heartbeat = heartbeat(&arguments.heartbeat)?;
+    let discovery_options = discovery_options(&arguments.discovery_opt)?;
+    // The manager opens it again; here is where its faults are told.
+    let opened = discovery::open(&discovery, &discovery_options)?;
+    let strategy = arguments.strategy.parse()?;
+    let filters = filters(&arguments.filter)?;
+    let (overcommit, create_retry) = driver(arguments)?;
+    let replication = match arguments.replication {
+        true => Some(replication(arguments, environment, opened.as_ref())?),
+        false => None,
+    };
+    let hosts = hosts(&arguments.host, environment.host.as_deref())?;
+    Ok(Options {
+        strategy,
+        filters,
+        hosts,
+        tls,
+        refresh_min,
+        refresh_max,
+        failure_retry,
+        heartbeat,
+        cors: arguments.api_enable_cors,
+        overcommit,
+        create_retry,
+        discovery_options,
+        refresh_on_node_filter: arguments.refresh_on_node_filter,
+        container_name_refresh_filter: arguments.container_name_refresh_filter.clone(),
+        replication,
+        ..Options::new(&discovery)
+    })
+}
+
+fn tls(arguments: &ManageArguments) -> anyhow::Result<Option<TlsFiles>> {
+    let file = |path: &Option<String>| path.as_ref().map(PathBuf::from);
+    let (ca, cert, key) = (
+        file(&arguments.tlscacert),
+        file(&arguments.tlscert),
+        file(&arguments.tlskey),
+    );
+    let verify = arguments.tlsverify;
+    if !arguments.tls && !verify {
+        if ca.is_some() || cert.is_some() || key.is_some() {
+            bail!("--tlscert, --tlskey and --tlscacert require the use of either --tls or --tlsverify");
+        }
+        return Ok(None);
+    }
+    let (Some(cert), Some(key)) = (cert, key) else {
+        bail!("--tlscert and --tlskey must be provided when using --tls");
+    };
+    if verify && ca.is_none() {
+        bail!("--tlscacert must be provided when using --tlsverify");
+    }
+    Ok(Some(TlsFiles { ca, cert, key, verify }))
+}
+
+fn refresh_intervals(arguments: &ManageArguments) -> anyhow::Result<(Duration, Duration)> {
+    // What is no span counts as zero.
+    let span = |text: &str| {
+        let span = text.parse::<GoDuration>().ok().and_then(GoDuration::get);
+        span.unwrap_or_default()
+    };
+    let shortest = span(&arguments.engine_refresh_min_interval);
+    let longest = span(&arguments.engine_refresh_max_interval);
+    if shortest.is_zero() {
+        bail!("min refresh interval should be a positive number");
+    }
+    if longest < shortest {
+        bail!("max refresh interval cannot be less than min refresh interval");
+    }
+    Ok((shortest, longest))
+}
+
+fn filters(names: &[String]) -> anyhow::Result<Vec<Filter>> {
+    if names.is_empty() {
+        return Ok(Filter::DEFAULT.to_vec());
+    }
+    let filters: Result<_, _> = names.iter().map(|name| name.parse()).collect();
+    Ok(filters?)
+}
+
+/// Overcommit and retries of a create, from the options of the only driver there is.
+fn driver(arguments: &ManageArguments) -> anyhow::Result<(f64, u32)> {
+    if arguments.cluster_driver != "swarm" {
+        bail!("unsupported cluster {:?}", arguments.cluster_driver);
+    }
+    let options = &arguments.cluster_opt;
+    let overcommit = match option(options, "swarm.overcommit")? {
+        Some(text) => text.parse::<f64>().unwrap_or(0.0),
+        None => 0.05,
+    };
+    if overcommit <= -1.0 {
+        bail!("swarm.overcommit should be larger than -1, {overcommit:.6} is invalid");
+    }
+    if !overcommit.is_finite() {
+        bail!("swarm.overcommit should be a finite number, {overcommit} is invalid");
+    }
+    if overcommit < 0.0 {
+        warn!("-1 < swarm.overcommit < 0, swarm will take less resource than docker engine offers");
+    }
+    let retry = match option(options, "swarm.createretry")? {
+        Some(text) => go::parse_int(text).unwrap_or(0),
+        None => 0,
+    };
+    if retry < 0 {
+        bail!("swarm.createretry can not be negative, {retry} is invalid");
+    }
+    Ok((overcommit, u32::try_from(retry).unwrap_or(u32::MAX)))
+}
+
+/// The first value that is given for a key. The original crashes on the key alone.
+fn option<'a>(options: &'a [String], key: &str) -> anyhow::Result<Option<&'a str>> {
+    for option in options {
+        match option.split_once('=') {
+            Some((found, value)) if found == key => return Ok(Some(value)),
+            None if option == key => bail!("--cluster-opt {key} has no value; write {key}=<number>"),
+            _ => {}
+        }
+    }
+    Ok(None)
+}
+
+fn replication(
+    arguments: &ManageArguments,
+    environment: &Environment,
+    discovery: &dyn Discovery,
+) -> anyhow::Result<Replication> {
+    let advertise = arguments.advertise.as_ref().or(environment.advertise.as_ref());
+    let advertise = match advertise {
+        Some(advertise) if !advertise.is_empty() => advertise.clone(),
+        _ => bail!("--advertise address must be provided when using --leader-election"),
+    };
+    check_advertise(&advertise)?;
+    let ttl = positive_span("replication-ttl", &arguments.replication_ttl)?;
+    if !discovery.elects() {
+        bail!("Leader election is only supported with consul, etcd and zookeeper discovery.");
+    }
+    Ok(Replication { ttl, advertise })
+}
+
+/// The addresses to listen on. With both the flag and the environment, the flag replaces only the first address of the
+/// environment, as in the original.
+fn hosts(given: &[String], environment: Option<&str>) -> anyhow::Result<Vec<String>> {
+    let from_environment: Vec<&str> =
+        environment.map_or_else(Vec::new, |text| text.split(',').map(str::trim).collect());
+    let hosts: Vec<String> = match (given, from_environment.as_slice()) {
+        ([], []) => return Ok(Options::new("").hosts),
+        ([], all) => all.iter().map(|host| (*host).to_owned()).collect(),
+        (given, rest) => {
+            let kept = rest.get(1..).unwrap_or_default();
+            if !kept.is_empty() {
+                warn!("--host replaces only the first address of SWARM_HOST; the others are listened on as well");
+            }
+            given
+                .iter()
+                .cloned()
+                .chain(kept.iter().map(|host| (*host).to_owned()))
+                .collect()
+        }
+    };
+    for host in &hosts {
+        match host.split_once("://") {
+            None | Some(("tcp" | "unix", _)) => {}
+            Some((protocol, _)) => return Err(anyhow!("unsupported protocol: {protocol:?}")),
+        }
+    }
+    Ok(hosts)
+}
