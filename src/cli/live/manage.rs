@@ -1,10 +1,14 @@
 //! `manage`: the command line of a manager, checked in the original's order.
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{anyhow, bail};
-use tracing::warn;
+use anyhow::{Context, anyhow, bail};
+use tokio::runtime::Builder;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
 
 use crate::discovery::{self, Discovery};
 use crate::manager::{self, Options, Replication, TlsFiles};
@@ -12,6 +16,7 @@ use crate::scheduler::Filter;
 
 use super::args::ManageArguments;
 use super::duration::GoDuration;
+use super::join::stopped;
 use super::{Environment, Fatal, check_advertise, discovery_options, go, heartbeat, positive_span};
 
 pub fn manage(
@@ -25,7 +30,22 @@ pub fn manage(
         debug,
         ..options(arguments, environment)?
     };
-    manager::run(options).map_err(|error| Fatal::Logged(error.into()))
+    let runtime = Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the manager")?;
+    runtime.block_on(async {
+        let stop = CancellationToken::new();
+        let told = stop.clone();
+        let stopped = stopped().context("cannot listen for signals")?;
+        tokio::spawn(async move {
+            let signal = stopped.await;
+            info!("Received {signal}, shutting down");
+            told.cancel();
+        });
+        let run = manager::run(options, random_seed(), stop).await;
+        run.map_err(|error| Fatal::Logged(error.into()))
+    })
 }
 
 /// Reads and checks the arguments of a manager.
@@ -206,4 +226,15 @@ fn hosts(given: &[String], environment: Option<&str>) -> anyhow::Result<Vec<Stri
         }
     }
     Ok(hosts)
+}
+
+/// A seed that nobody can guess: with it, the IDs of containers are drawn.
+fn random_seed() -> [u8; 32] {
+    let mut seed = [0; 32];
+    for part in seed.chunks_exact_mut(8) {
+        // The only source of the standard library that the system feeds.
+        let number = RandomState::new().hash_one(std::process::id());
+        part.copy_from_slice(&number.to_le_bytes());
+    }
+    seed
 }
