@@ -60,8 +60,8 @@ pub fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Err(error) => {
-            // The same. An unknown command ends here, too, as a fault with exit code 2: the original says "No help
-            // topic" and succeeds, which hides mistakes in scripts, and this program had commands of its own before.
+            // The same. An unknown command, or none, ends here as a fault with exit code 2: the original shows its help
+            // and succeeds, which hides mistakes in scripts, and this program has commands that are not the original's.
             let _ = error.print();
             return match error.kind() {
                 ErrorKind::DisplayHelp => ExitCode::SUCCESS,

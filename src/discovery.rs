@@ -19,15 +19,15 @@ use tokio::sync::mpsc;
 pub use entry::{Entry, EntryError, is_advertisable, parse_list, split_host_port};
 pub use error::DiscoveryError;
 pub use file::FILE_BYTES_MAX;
-pub use range::ENTRIES_MAX;
+pub use range::{ENTRIES_MAX, ENTRY_BYTES_MAX};
 
 /// The outcome of a registration, when it is there.
 pub type Registration<'a> = Pin<Box<dyn Future<Output = Result<(), DiscoveryError>> + Send + 'a>>;
 
 /// A place where the addresses of a cluster are kept.
 pub trait Discovery: Send + Sync {
-    /// Delivers the whole list first and whenever it has changed; an empty list is a list like any other. After an error
-    /// the last list holds. `period` is the longest time between two looks, where looking is how changes are found.
+    /// Delivers the whole list first and whenever it has changed; an empty list is a list like any other. After an
+    /// error the last list holds. `period` is the longest time between two looks, where changes are found by looking.
     ///
     /// The channel stays open until its receiver is dropped. To be called inside a tokio runtime.
     fn watch(self: Arc<Self>, period: Duration) -> mpsc::Receiver<Result<Vec<Entry>, DiscoveryError>>;

@@ -128,7 +128,7 @@ pub async fn run(options: Options, seed: [u8; 32], stop: CancellationToken) -> R
         strict: Strict::default(),
     };
     let rules = Rules {
-        overcommit: crate::model::Overcommit::from_fraction(options.overcommit).unwrap_or_default(),
+        overcommit: options.overcommit,
         failures_max: options.failure_retry,
     };
     let mut listeners = Vec::new();

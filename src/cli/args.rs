@@ -17,6 +17,7 @@ Examples:
   swarmlab run scenarios/zones.toml --strategy binpack --set workload.front.replicas=2
   swarmlab explain scenarios/zones.toml --class database --at 3h
   swarmlab validate scenarios/quickstart.toml
+  swarmlab list 10.0.0.[1:3]:2375
 
 Exit codes:
   0    done

@@ -4,6 +4,7 @@
 //! on any fault, so that scripts written for the original go on working.
 
 pub mod args;
+mod checks;
 mod create;
 mod duration;
 mod flags;
@@ -14,15 +15,12 @@ mod log;
 mod manage;
 mod usage;
 
-use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::{Context, bail};
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Command, CommandFactory, Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
@@ -30,7 +28,7 @@ use tracing::level_filters::LevelFilter;
 use super::args::{Arguments, Command as AnyCommand};
 use super::{FAILURE, is_broken_pipe};
 use args::{GlobalArguments, LiveCommand};
-use duration::GoDuration;
+use checks::Environment;
 use flags::Given;
 
 /// An error that ends a live command.
@@ -44,28 +42,6 @@ enum Fatal {
 impl From<anyhow::Error> for Fatal {
     fn from(error: anyhow::Error) -> Fatal {
         Fatal::Logged(error)
-    }
-}
-
-/// What the environment says about flags that were not given.
-#[derive(Clone, Debug, Default)]
-struct Environment {
-    debug: bool,
-    discovery: Option<String>,
-    advertise: Option<String>,
-    host: Option<String>,
-}
-
-impl Environment {
-    fn read() -> Environment {
-        let text = |name| env::var(name).ok().filter(|text| !text.is_empty());
-        Environment {
-            // What is no truth value counts as none, as in the original.
-            debug: text("DEBUG").is_some_and(|text| go::parse_bool(&text).unwrap_or(false)),
-            discovery: text("SWARM_DISCOVERY"),
-            advertise: text("SWARM_ADVERTISE"),
-            host: text("SWARM_HOST"),
-        }
     }
 }
 
@@ -173,8 +149,8 @@ fn show_help(command: &Command) -> ExitCode {
 
 fn incorrect_usage(command: &Command, fault: anyhow::Error) -> ExitCode {
     let usage = usage::usage(&program_name(), command);
-    // Nobody reads it if this fails; the exit code says the same.
-    let _ = print(&format!("Incorrect Usage.\n\n{usage}\n"));
+    // The exit code is that of a fault in any case.
+    print(&format!("Incorrect Usage.\n\n{usage}\n"));
     log::fatal(&fault);
     ExitCode::from(FAILURE)
 }
@@ -184,11 +160,16 @@ fn print(text: &str) -> ExitCode {
     let mut output = io::stdout().lock();
     match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            eprintln!("swarmlab: cannot write to standard output: {error}");
+            complain(&format!("swarmlab: cannot write to standard output: {error}"));
             ExitCode::from(FAILURE)
         }
         _ => ExitCode::SUCCESS,
     }
+}
+
+/// Prints a line on standard error, if anybody listens.
+fn complain(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// The name under which the program was started: hints about its use repeat it.
@@ -230,67 +211,8 @@ pub fn perform(global: &GlobalArguments, command: &LiveCommand) -> ExitCode {
             ExitCode::from(FAILURE)
         }
         Err(Fatal::Plain(error)) => {
-            eprintln!("{} {error:#}", log::stamp());
+            complain(&format!("{} {error:#}", log::stamp()));
             ExitCode::from(FAILURE)
         }
-    }
-}
-
-/// The discovery URL: the only argument, or what the environment says.
-fn discovery(arguments: &[String], environment: &Environment, command: &str) -> anyhow::Result<String> {
-    let url = match arguments {
-        [url] => Some(url),
-        _ => environment.discovery.as_ref(),
-    };
-    if let Some(late) = arguments.iter().skip(1).find(|argument| argument.starts_with('-')) {
-        tracing::warn!("{late} stands behind an argument, so it is not read as a flag; flags come first");
-    }
-    match url {
-        Some(url) if !url.is_empty() => Ok(url.clone()),
-        _ => bail!(
-            "discovery required to {command} a cluster. See '{} {command} --help'.",
-            program_name()
-        ),
-    }
-}
-
-/// The values of `--discovery-opt`; the last one with a key counts.
-fn discovery_options(options: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
-    options
-        .iter()
-        .map(|option| option.split_once('='))
-        .map(|pair| pair.map(|(key, value)| (key.to_owned(), value.to_owned())))
-        .collect::<Option<_>>()
-        .context("--discovery-opt must contain key=value strings")
-}
-
-/// The value of a flag that is a span.
-fn span(flag: &str, text: &str) -> anyhow::Result<GoDuration> {
-    // Not as a chain of causes, which would read the same but is not one.
-    text.parse()
-        .map_err(|error| anyhow::anyhow!("invalid --{flag}: {error}"))
-}
-
-/// The same, where it must be above zero.
-fn positive_span(flag: &str, text: &str) -> anyhow::Result<Duration> {
-    match span(flag, text)?.get() {
-        Some(span) if !span.is_zero() => Ok(span),
-        _ => bail!("--{flag} should be a positive number"),
-    }
-}
-
-/// The value of `--heartbeat`.
-fn heartbeat(text: &str) -> anyhow::Result<Duration> {
-    match span("heartbeat", text)?.get() {
-        Some(span) if span >= Duration::from_secs(1) => Ok(span),
-        _ => bail!("--heartbeat should be at least one second"),
-    }
-}
-
-/// Whether an address is one that can be advertised.
-fn check_advertise(address: &str) -> anyhow::Result<()> {
-    match crate::discovery::is_advertisable(address) {
-        true => Ok(()),
-        false => bail!("--advertise should be of the form ip:port or hostname:port"),
     }
 }

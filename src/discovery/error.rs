@@ -4,7 +4,7 @@ use std::io;
 
 use super::entry::EntryError;
 use super::file::FILE_BYTES_MAX;
-use super::range::ENTRIES_MAX;
+use super::range::{ENTRIES_MAX, ENTRY_BYTES_MAX};
 
 /// Why there is no list, or no registration.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,9 @@ pub enum DiscoveryError {
     /// More entries than are taken in.
     #[error("the list has more than {ENTRIES_MAX} entries, the most that are taken in; is a range mistyped?")]
     TooManyEntries,
+    /// An entry that is longer than any host name.
+    #[error("an entry of the list has more than {ENTRY_BYTES_MAX} bytes, the most that are taken in")]
+    EntryTooLong,
     /// The file cannot be read.
     #[error("failed to read '{path}': {source}")]
     Unreadable {

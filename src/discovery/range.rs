@@ -6,6 +6,10 @@ use super::error::DiscoveryError;
 /// a mistyped range costs neither memory nor a storm of connections.
 pub const ENTRIES_MAX: usize = 100_000;
 
+/// Most bytes of an entry before its range is expanded: twice the longest host name. Without it, a long line with a
+/// range would be multiplied by [`ENTRIES_MAX`].
+pub const ENTRY_BYTES_MAX: usize = 512;
+
 /// The one range of a pattern, and what stands around it.
 struct Range<'a> {
     before: &'a str,
@@ -35,6 +39,9 @@ impl Range<'_> {
 ///
 /// Unlike in the original, a `%` beside a range survives: there the pattern became a format of `Sprintf`.
 pub fn expand(pattern: &str, most: usize) -> Result<Vec<String>, DiscoveryError> {
+    if pattern.len() > ENTRY_BYTES_MAX {
+        return Err(DiscoveryError::EntryTooLong);
+    }
     let Some(Range {
         before,
         from,
@@ -110,6 +117,9 @@ mod tests {
         }
         assert_eq!(all("h[1:100000]:1").len(), ENTRIES_MAX);
         assert!(expand("plain:1", 0).is_err());
+        let long = format!("{}[1:100000]:1", "h".repeat(ENTRY_BYTES_MAX));
+        let error = expand(&long, ENTRIES_MAX).expect_err("too long").to_string();
+        assert!(error.contains("more than 512 bytes"), "{error}");
     }
 
     proptest! {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::model::Overcommit;
 use crate::scheduler::{Filter, Strategy};
 
 /// Everything that the command line says about a manager, checked.
@@ -27,8 +28,8 @@ pub struct Options {
     pub heartbeat: Duration,
     /// Whether answers carry CORS headers.
     pub cors: bool,
-    /// Share of its capacity that a node offers beyond it; above -1.
-    pub overcommit: f64,
+    /// How much more than a node has may be reserved on it.
+    pub overcommit: Overcommit,
     /// How often a failed create is tried again elsewhere.
     pub create_retry: u32,
     /// Where the addresses of the daemons are kept; known to be a valid URL for [`crate::discovery::open`].
@@ -37,7 +38,8 @@ pub struct Options {
     pub discovery_options: BTreeMap<String, String>,
     /// Whether a listing that is filtered by a node's name refreshes that node first.
     pub refresh_on_node_filter: bool,
-    /// A listing of containers that is filtered by exactly this name refreshes every daemon first; none does if it is empty.
+    /// A listing of containers that is filtered by exactly this name refreshes every daemon first; none does if it is
+    /// empty.
     pub container_name_refresh_filter: String,
     /// The election of a primary among several managers; none if this one is alone.
     pub replication: Option<Replication>,
@@ -82,7 +84,7 @@ impl Options {
             failure_retry: 3,
             heartbeat: Duration::from_secs(60),
             cors: false,
-            overcommit: 0.05,
+            overcommit: Overcommit::DEFAULT,
             create_retry: 0,
             discovery: discovery.to_owned(),
             discovery_options: BTreeMap::new(),

@@ -15,7 +15,7 @@ pub struct GlobalArguments {
     /// Log level: debug, info, warn, error, fatal or panic (live commands)
     #[arg(long, short = 'l', value_name = "LEVEL")]
     pub log_level: Option<String>,
-    /// Say so in version and info (live commands)
+    /// Call the manager experimental in version and info (live commands)
     #[arg(long)]
     pub experimental: bool,
     /// Print version

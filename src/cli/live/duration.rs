@@ -122,10 +122,11 @@ impl FromStr for GoDuration {
 
 /// `1.5`, without zeros at the end: so many whole units and what is left of the next.
 fn decimal(f: &mut fmt::Formatter<'_>, nanos: u64, unit: u64, name: &str) -> fmt::Result {
-    write!(f, "{}", nanos / unit)?;
-    if nanos % unit > 0 {
+    let (whole, rest) = (nanos / unit, nanos % unit);
+    write!(f, "{whole}")?;
+    if rest > 0 {
         let width = unit.ilog10() as usize;
-        let digits = format!("{:0width$}", nanos % unit);
+        let digits = format!("{rest:0width$}");
         write!(f, ".{}", digits.trim_end_matches('0'))?;
     }
     f.write_str(name)
@@ -195,13 +196,10 @@ mod tests {
             "-",
             ".s",
             "s",
-            "1s x",
             "9223372036854775808ns",
             "99999999999999999999s",
         ] {
-            if text != "1s x" {
-                assert_eq!(fault(text), format!("time: invalid duration {text:?}"));
-            }
+            assert_eq!(fault(text), format!("time: invalid duration {text:?}"));
         }
         assert_eq!(fault("10"), "time: missing unit in duration \"10\"");
         assert_eq!(fault("1s3"), "time: missing unit in duration \"1s3\"");

@@ -14,9 +14,10 @@ use tracing::{error, info};
 
 use crate::discovery::{self, Discovery};
 
+use super::Fatal;
 use super::args::JoinArguments;
+use super::checks::{self, Environment, discovery_options, heartbeat, span};
 use super::duration::GoDuration;
-use super::{Environment, Fatal, check_advertise, discovery_options, heartbeat, span};
 
 /// What is announced where, and how often.
 struct Announcement {
@@ -47,13 +48,12 @@ pub fn join(arguments: &JoinArguments, environment: &Environment) -> Result<(), 
 
 /// Checks the arguments in the original's order.
 fn announcement(arguments: &JoinArguments, environment: &Environment) -> anyhow::Result<Announcement> {
-    let url = super::discovery(&arguments.discovery, environment, "join")?;
-    let advertise = arguments.advertise.as_ref().or(environment.advertise.as_ref());
-    let advertise = match advertise {
-        Some(advertise) if !advertise.is_empty() => advertise.clone(),
-        _ => bail!("missing mandatory --advertise flag"),
-    };
-    check_advertise(&advertise)?;
+    let url = checks::discovery(&arguments.discovery, environment, "join")?;
+    let advertise = checks::advertise(
+        arguments.advertise.as_ref(),
+        environment,
+        "missing mandatory --advertise flag",
+    )?;
     let Some(delay) = span("delay", &arguments.delay)?.get() else {
         bail!("--delay should not be a negative number");
     };

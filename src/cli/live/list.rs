@@ -8,11 +8,12 @@ use tokio::runtime::Builder;
 
 use crate::discovery::{self, Discovery, Entry};
 
+use super::Fatal;
 use super::args::ListArguments;
-use super::{Environment, Fatal, discovery_options, positive_span};
+use super::checks::{self, Environment, discovery_options, positive_span};
 
 pub fn list(arguments: &ListArguments, environment: &Environment) -> Result<(), Fatal> {
-    let url = super::discovery(&arguments.discovery, environment, "list").map_err(Fatal::Plain)?;
+    let url = checks::discovery(&arguments.discovery, environment, "list").map_err(Fatal::Plain)?;
     let timeout = positive_span("timeout", &arguments.timeout).map_err(Fatal::Plain)?;
     // The original reads these where every command does, and that logs its errors.
     let options = discovery_options(&arguments.discovery_opt).map_err(Fatal::Logged)?;

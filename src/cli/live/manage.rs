@@ -12,12 +12,14 @@ use tracing::{info, warn};
 
 use crate::discovery::{self, Discovery};
 use crate::manager::{self, Options, Replication, TlsFiles};
+use crate::model::Overcommit;
 use crate::scheduler::Filter;
 
 use super::args::ManageArguments;
+use super::checks::{self, Environment, discovery_options, heartbeat, positive_span};
 use super::duration::GoDuration;
 use super::join::stopped;
-use super::{Environment, Fatal, check_advertise, discovery_options, go, heartbeat, positive_span};
+use super::{Fatal, go};
 
 pub fn manage(
     arguments: &ManageArguments,
@@ -59,7 +61,7 @@ fn options(arguments: &ManageArguments, environment: &Environment) -> anyhow::Re
         Ok(count) if count > 0 => count,
         _ => bail!("invalid failure retry count"),
     };
-    let discovery = super::discovery(&arguments.discovery, environment, "manage")?;
+    let discovery = checks::discovery(&arguments.discovery, environment, "manage")?;
     let heartbeat = heartbeat(&arguments.heartbeat)?;
     let discovery_options = discovery_options(&arguments.discovery_opt)?;
     // The manager opens it again; here is where its faults are told.
@@ -141,24 +143,15 @@ fn filters(names: &[String]) -> anyhow::Result<Vec<Filter>> {
 }
 
 /// Overcommit and retries of a create, from the options of the only driver there is.
-fn driver(arguments: &ManageArguments) -> anyhow::Result<(f64, u32)> {
+fn driver(arguments: &ManageArguments) -> anyhow::Result<(Overcommit, u32)> {
     if arguments.cluster_driver != "swarm" {
         bail!("unsupported cluster {:?}", arguments.cluster_driver);
     }
     let options = &arguments.cluster_opt;
     let overcommit = match option(options, "swarm.overcommit")? {
-        Some(text) => text.parse::<f64>().unwrap_or(0.0),
-        None => 0.05,
+        Some(text) => overcommit(text.parse().unwrap_or(0.0))?,
+        None => Overcommit::DEFAULT,
     };
-    if overcommit <= -1.0 {
-        bail!("swarm.overcommit should be larger than -1, {overcommit:.6} is invalid");
-    }
-    if !overcommit.is_finite() {
-        bail!("swarm.overcommit should be a finite number, {overcommit} is invalid");
-    }
-    if overcommit < 0.0 {
-        warn!("-1 < swarm.overcommit < 0, swarm will take less resource than docker engine offers");
-    }
     let retry = match option(options, "swarm.createretry")? {
         Some(text) => go::parse_int(text).unwrap_or(0),
         None => 0,
@@ -167,6 +160,19 @@ fn driver(arguments: &ManageArguments) -> anyhow::Result<(f64, u32)> {
         bail!("swarm.createretry can not be negative, {retry} is invalid");
     }
     Ok((overcommit, u32::try_from(retry).unwrap_or(u32::MAX)))
+}
+
+fn overcommit(fraction: f64) -> anyhow::Result<Overcommit> {
+    if fraction <= -1.0 {
+        bail!("swarm.overcommit should be larger than -1, {fraction:.6} is invalid");
+    }
+    let Some(overcommit) = Overcommit::from_fraction(fraction) else {
+        bail!("swarm.overcommit should be at most 1000, {fraction} is invalid");
+    };
+    if fraction < 0.0 {
+        warn!("-1 < swarm.overcommit < 0, swarm will take less resource than docker engine offers");
+    }
+    Ok(overcommit)
 }
 
 /// The first value that is given for a key. The original crashes on the key alone.
@@ -186,12 +192,11 @@ fn replication(
     environment: &Environment,
     discovery: &dyn Discovery,
 ) -> anyhow::Result<Replication> {
-    let advertise = arguments.advertise.as_ref().or(environment.advertise.as_ref());
-    let advertise = match advertise {
-        Some(advertise) if !advertise.is_empty() => advertise.clone(),
-        _ => bail!("--advertise address must be provided when using --leader-election"),
-    };
-    check_advertise(&advertise)?;
+    let advertise = checks::advertise(
+        arguments.advertise.as_ref(),
+        environment,
+        "--advertise address must be provided when using --leader-election",
+    )?;
     let ttl = positive_span("replication-ttl", &arguments.replication_ttl)?;
     if !discovery.elects() {
         bail!("Leader election is only supported with consul, etcd and zookeeper discovery.");
@@ -237,4 +242,113 @@ fn random_seed() -> [u8; 32] {
         part.copy_from_slice(&number.to_le_bytes());
     }
     seed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use proptest::prelude::*;
+
+    use crate::cli::args::{Arguments, Command};
+    use crate::cli::live::args::LiveCommand;
+    use crate::scheduler::Strategy;
+
+    fn parsed(line: &[&str], environment: &Environment) -> anyhow::Result<Options> {
+        let words = ["swarmlab", "manage"].iter().chain(line);
+        match Arguments::try_parse_from(words)?.command {
+            Command::Live(LiveCommand::Manage(arguments)) => options(&arguments, environment),
+            other => bail!("{other:?} is another command"),
+        }
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_options() {
+        let options = parsed(&["a:1"], &Environment::default()).expect("options");
+        assert_eq!(options, Options::new("a:1"));
+    }
+
+    #[test]
+    fn every_flag_reaches_the_options() {
+        let line = [
+            "--strategy=binpack",
+            "--filter=port",
+            "--filter=health",
+            "--host=:1",
+            "--host=unix:///s",
+            "--tls",
+            "--tlsverify",
+            "--tlscacert=ca",
+            "--tlscert=cert",
+            "--tlskey=key",
+            "--engine-refresh-min-interval=1s",
+            "--engine-refresh-max-interval=1m",
+            "--engine-failure-retry=5",
+            "--heartbeat=2s",
+            "--api-enable-cors",
+            "--cluster-opt=swarm.overcommit=0.5",
+            "--cluster-opt=swarm.overcommit=0.7",
+            "--cluster-opt=swarm.createretry=0x2",
+            "--discovery-opt=k=1",
+            "--discovery-opt=k=v=w",
+            "--refresh-on-node-filter",
+            "--container-name-refresh-filter=x",
+            "a:1",
+        ];
+        let options = parsed(&line, &Environment::default()).expect("options");
+        let expected = Options {
+            strategy: Strategy::Binpack,
+            filters: vec![Filter::Port, Filter::Health],
+            hosts: vec![":1".to_owned(), "unix:///s".to_owned()],
+            tls: Some(TlsFiles {
+                ca: Some("ca".into()),
+                cert: "cert".into(),
+                key: "key".into(),
+                verify: true,
+            }),
+            refresh_min: Duration::from_secs(1),
+            refresh_max: Duration::from_secs(60),
+            failure_retry: 5,
+            heartbeat: Duration::from_secs(2),
+            cors: true,
+            overcommit: Overcommit::from_fraction(0.5).expect("within bounds"),
+            create_retry: 2,
+            discovery_options: [("k".to_owned(), "v=w".to_owned())].into(),
+            refresh_on_node_filter: true,
+            container_name_refresh_filter: "x".to_owned(),
+            ..Options::new("a:1")
+        };
+        assert_eq!(options, expected);
+    }
+
+    #[test]
+    fn the_environment_names_hosts_and_the_flag_replaces_the_first() {
+        let hosts = |given: &[&str], environment| {
+            let given: Vec<String> = given.iter().map(|host| (*host).to_owned()).collect();
+            hosts(&given, environment).expect("hosts")
+        };
+        assert_eq!(hosts(&[], None), ["tcp://127.0.0.1:2375"]);
+        assert_eq!(hosts(&[], Some("tcp://a:1, b:2")), ["tcp://a:1", "b:2"]);
+        assert_eq!(hosts(&["c:3", "unix:///s"], None), ["c:3", "unix:///s"]);
+        assert_eq!(hosts(&["c:3"], Some("a:1")), ["c:3"]);
+        assert_eq!(hosts(&["c:3"], Some("a:1,b:2")), ["c:3", "b:2"]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_values_are_taken_or_refused(
+            values in proptest::collection::vec(any::<String>(), 7),
+            overcommit in any::<f64>(),
+        ) {
+            let flags =
+                ["heartbeat", "cluster-opt", "host", "strategy", "filter", "engine-failure-retry", "discovery-opt"];
+            for (flag, value) in flags.iter().zip(&values) {
+                let _ = parsed(&[&format!("--{flag}={value}"), "a:1"], &Environment::default());
+            }
+            let flag = format!("--cluster-opt=swarm.overcommit={overcommit}");
+            if let Ok(options) = parsed(&[&flag, "a:1"], &Environment::default()) {
+                prop_assert!(options.overcommit.percent() > -100);
+            }
+        }
+    }
 }

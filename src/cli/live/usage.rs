@@ -28,7 +28,7 @@ fn names(argument: &Arg) -> Option<String> {
     if matches!(argument.get_action(), ArgAction::Append) {
         let _ = write!(text, " [--{long} option --{long} option]");
     } else if !is_switch(argument) {
-        for value in argument.get_default_values() {
+        for value in argument.get_default_values().iter().filter(|value| !value.is_empty()) {
             let _ = write!(text, " {:?}", value.to_string_lossy());
         }
     }

@@ -1,0 +1,95 @@
+//! What the live commands check alike: where the cluster's addresses are kept, spans, and the address to announce.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use crate::discovery::is_advertisable;
+
+use super::duration::GoDuration;
+use super::{go, program_name};
+
+/// What the environment says about flags that were not given.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    pub debug: bool,
+    pub discovery: Option<String>,
+    pub advertise: Option<String>,
+    pub host: Option<String>,
+}
+
+impl Environment {
+    pub fn read() -> Environment {
+        let text = |name| env::var(name).ok().filter(|text| !text.is_empty());
+        Environment {
+            // What is no truth value counts as none, as in the original.
+            debug: text("DEBUG").is_some_and(|text| go::parse_bool(&text).unwrap_or(false)),
+            discovery: text("SWARM_DISCOVERY"),
+            advertise: text("SWARM_ADVERTISE"),
+            host: text("SWARM_HOST"),
+        }
+    }
+}
+
+/// The discovery URL: the only argument, or what the environment says.
+pub fn discovery(arguments: &[String], environment: &Environment, command: &str) -> anyhow::Result<String> {
+    let url = match arguments {
+        [url] => Some(url),
+        _ => environment.discovery.as_ref(),
+    };
+    if let Some(late) = arguments.iter().skip(1).find(|argument| argument.starts_with('-')) {
+        tracing::warn!("{late} stands behind an argument, so it is not read as a flag; flags come first");
+    }
+    match url {
+        Some(url) if !url.is_empty() => Ok(url.clone()),
+        _ => bail!(
+            "discovery required to {command} a cluster. See '{} {command} --help'.",
+            program_name()
+        ),
+    }
+}
+
+/// The values of `--discovery-opt`; the last one with a key counts.
+pub fn discovery_options(options: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
+    options
+        .iter()
+        .map(|option| option.split_once('='))
+        .map(|pair| pair.map(|(key, value)| (key.to_owned(), value.to_owned())))
+        .collect::<Option<_>>()
+        .context("--discovery-opt must contain key=value strings")
+}
+
+/// The value of a flag that is a span.
+pub fn span(flag: &str, text: &str) -> anyhow::Result<GoDuration> {
+    // Not as a chain of causes, which would read the same but is not one.
+    text.parse()
+        .map_err(|error| anyhow::anyhow!("invalid --{flag}: {error}"))
+}
+
+/// The same, where it must be above zero.
+pub fn positive_span(flag: &str, text: &str) -> anyhow::Result<Duration> {
+    match span(flag, text)?.get() {
+        Some(span) if !span.is_zero() => Ok(span),
+        _ => bail!("--{flag} should be a positive number"),
+    }
+}
+
+/// The value of `--heartbeat`.
+pub fn heartbeat(text: &str) -> anyhow::Result<Duration> {
+    match span("heartbeat", text)?.get() {
+        Some(span) if span >= Duration::from_secs(1) => Ok(span),
+        _ => bail!("--heartbeat should be at least one second"),
+    }
+}
+
+/// The address to announce: the flag, or what the environment says. `missing` is the complaint if there is none.
+pub fn advertise(flag: Option<&String>, environment: &Environment, missing: &'static str) -> anyhow::Result<String> {
+    let address = flag.or(environment.advertise.as_ref());
+    let address = address.filter(|address| !address.is_empty()).context(missing)?;
+    match is_advertisable(address) {
+        true => Ok(address.clone()),
+        false => bail!("--advertise should be of the form ip:port or hostname:port"),
+    }
+}
