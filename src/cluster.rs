@@ -19,7 +19,7 @@ pub use container::{Container, Identity};
 pub use image::{Image, repository};
 pub use node::{Extra, HEALTHY, NewNode, Node, NodeChange, OccupiedPort, Used, health_indicator};
 
-use crate::model::{ContainerIdx, Name, NodeIdx, PortBinding, Request, Resources, units};
+use crate::model::{ContainerIdx, Name, NodeIdx, Request, Resources, units};
 
 use journal::Journal;
 use names::NameTable;
@@ -471,21 +471,25 @@ fn discount(used: &mut Used, totals: &mut Totals, reserved: Resources) {
 fn occupy_ports(node: &mut Node, idx: ContainerIdx, container: &Container) {
     let request = &container.request;
     if request.uses_host_network() && !container.pending {
-        let ports = request.exposed_ports.iter().map(|port| (port.clone(), idx));
+        let ports = request.exposed_ports.iter().map(|port| (port.as_str().into(), idx));
         node.host_mode_ports.extend(ports);
         node.port_changes += 1;
     }
     let bindings = request.port_bindings.iter().chain(container.published());
-    let mut own: Vec<&PortBinding> = bindings.filter(|binding| !binding.host_port.is_empty()).collect();
-    if own.is_empty() {
-        return;
-    }
-    node.port_changes += 1;
-    own.sort();
-    own.dedup();
-    node.ports.extend(own.into_iter().map(|binding| OccupiedPort {
+    let own = bindings.filter(|binding| !binding.host_port.is_empty());
+    let first = node.ports.len();
+    node.ports.extend(own.map(|binding| OccupiedPort {
         binding: binding.clone(),
         all_interfaces: binding.binds_all_interfaces(),
         container: idx,
     }));
+    if node.ports.len() == first {
+        return;
+    }
+    node.port_changes += 1;
+    node.ports[first..].sort_unstable_by(|a, b| a.binding.cmp(&b.binding));
+    if node.ports.len() - first > 1 {
+        // Nobody else's port is the same as one of these, since whose it is counts.
+        node.ports.dedup();
+    }
 }

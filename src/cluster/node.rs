@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{ContainerIdx, Labels, NodeIdx, Overcommit, PortBinding, Resources, units};
+use crate::model::{ContainerIdx, Labels, Name, NodeIdx, Overcommit, PortBinding, Resources, units};
 
 use super::Image;
 
@@ -75,7 +75,7 @@ pub struct Node {
     pub(super) images: Vec<Arc<Image>>,
     pub(super) containers: Vec<ContainerIdx>,
     pub(super) ports: Vec<OccupiedPort>,
-    pub(super) host_mode_ports: Vec<(String, ContainerIdx)>,
+    pub(super) host_mode_ports: Vec<(Name, ContainerIdx)>,
     /// Raised whenever either of the two lists above changes.
     pub(super) port_changes: u64,
     /// Rank in tie order; meaningless once removed.
