@@ -8,6 +8,7 @@ mod check;
 mod container;
 mod image;
 mod journal;
+mod label_sets;
 mod lookup;
 mod names;
 mod node;
@@ -22,6 +23,7 @@ pub use node::{Extra, HEALTHY, NewNode, Node, NodeChange, OccupiedPort, Used, he
 use crate::model::{ContainerIdx, Name, NodeIdx, Request, Resources, units};
 
 use journal::Journal;
+use label_sets::LabelSets;
 use names::NameTable;
 
 /// Nodes and containers.
@@ -33,6 +35,7 @@ pub struct Cluster {
     containers: Vec<Option<Container>>,
     free: Vec<ContainerIdx>,
     names: NameTable,
+    label_sets: LabelSets,
     ids: BTreeSet<(Box<str>, ContainerIdx)>,
     swarm_ids: BTreeSet<(Box<str>, ContainerIdx)>,
     journal: Journal,
@@ -87,9 +90,10 @@ impl Cluster {
     }
 
     /// Adds a healthy node without containers and images.
-    pub fn add_node(&mut self, new: NewNode) -> NodeIdx {
+    pub fn add_node(&mut self, mut new: NewNode) -> NodeIdx {
         let idx = NodeIdx(u32::try_from(self.nodes.len()).expect("four billion nodes do not fit in memory"));
-        let node = Node::new(idx, new);
+        let labels = self.label_sets.share(std::mem::take(&mut new.labels));
+        let node = Node::new(idx, new, labels);
         let key = |node: &Node| (node.name.clone(), node.id.clone());
         let place = match self.order.last() {
             // Names usually arrive in order.
@@ -114,7 +118,7 @@ impl Cluster {
             NodeChange::Health(health) => node.health = health.min(HEALTHY),
             NodeChange::Schedulable(schedulable) => node.schedulable = schedulable,
             NodeChange::Labels(labels) => {
-                node.set_labels(labels);
+                node.set_labels(self.label_sets.share(labels));
                 self.descriptions.record(idx);
             }
             NodeChange::Capacity(capacity, overcommit) => {
