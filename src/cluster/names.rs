@@ -48,7 +48,7 @@ impl NameTable {
         let half = half(name);
         let found = self
             .table
-            .find_entry(spread(half), |entry| entry.container == container);
+            .find_entry(spread(half), |entry| entry.half == half && entry.container == container);
         if let Ok(entry) = found {
             entry.remove();
         }
