@@ -67,9 +67,9 @@ fn requests() -> Vec<(&'static str, Request)> {
         ..base()
     };
     let port = PortBinding {
-        container_port: "80/tcp".to_owned(),
-        host_ip: String::new(),
-        host_port: "80".to_owned(),
+        container_port: "80/tcp".into(),
+        host_ip: "".into(),
+        host_port: "80".into(),
     };
     vec![
         ("plain", base()),

@@ -8,6 +8,7 @@ mod check;
 mod container;
 mod image;
 mod journal;
+mod label_sets;
 mod lookup;
 mod names;
 mod node;
@@ -21,9 +22,10 @@ pub use image::{Image, repository};
 pub use node::{Extra, HEALTHY, NewNode, Node, NodeChange, OccupiedPort, Used, health_indicator};
 pub use report::Report;
 
-use crate::model::{ContainerIdx, Name, NodeIdx, PortBinding, Request, Resources, units};
+use crate::model::{ContainerIdx, Name, NodeIdx, Request, Resources, units};
 
 use journal::Journal;
+use label_sets::LabelSets;
 use names::NameTable;
 
 /// Nodes and containers.
@@ -35,6 +37,7 @@ pub struct Cluster {
     containers: Vec<Option<Container>>,
     free: Vec<ContainerIdx>,
     names: NameTable,
+    label_sets: LabelSets,
     ids: BTreeSet<(Box<str>, ContainerIdx)>,
     swarm_ids: BTreeSet<(Box<str>, ContainerIdx)>,
     journal: Journal,
@@ -89,9 +92,10 @@ impl Cluster {
     }
 
     /// Adds a healthy node without containers and images.
-    pub fn add_node(&mut self, new: NewNode) -> NodeIdx {
+    pub fn add_node(&mut self, mut new: NewNode) -> NodeIdx {
         let idx = NodeIdx(u32::try_from(self.nodes.len()).expect("four billion nodes do not fit in memory"));
-        let node = Node::new(idx, new);
+        let labels = self.label_sets.share(std::mem::take(&mut new.labels));
+        let node = Node::new(idx, new, labels);
         let key = |node: &Node| (node.name.clone(), node.id.clone());
         let place = match self.order.last() {
             // Names usually arrive in order.
@@ -116,7 +120,7 @@ impl Cluster {
             NodeChange::Health(health) => node.health = health.min(HEALTHY),
             NodeChange::Schedulable(schedulable) => node.schedulable = schedulable,
             NodeChange::Labels(labels) => {
-                node.set_labels(labels);
+                node.set_labels(self.label_sets.share(labels));
                 self.descriptions.record(idx);
             }
             NodeChange::Capacity(capacity, overcommit) => {
@@ -473,21 +477,25 @@ fn discount(used: &mut Used, totals: &mut Totals, reserved: Resources) {
 fn occupy_ports(node: &mut Node, idx: ContainerIdx, container: &Container) {
     let request = &container.request;
     if request.uses_host_network() && !container.pending {
-        let ports = request.exposed_ports.iter().map(|port| (port.clone(), idx));
+        let ports = request.exposed_ports.iter().map(|port| (port.as_str().into(), idx));
         node.host_mode_ports.extend(ports);
         node.port_changes += 1;
     }
     let bindings = request.port_bindings.iter().chain(container.published());
-    let mut own: Vec<&PortBinding> = bindings.filter(|binding| !binding.host_port.is_empty()).collect();
-    if own.is_empty() {
-        return;
-    }
-    node.port_changes += 1;
-    own.sort();
-    own.dedup();
-    node.ports.extend(own.into_iter().map(|binding| OccupiedPort {
+    let own = bindings.filter(|binding| !binding.host_port.is_empty());
+    let first = node.ports.len();
+    node.ports.extend(own.map(|binding| OccupiedPort {
         binding: binding.clone(),
         all_interfaces: binding.binds_all_interfaces(),
         container: idx,
     }));
+    if node.ports.len() == first {
+        return;
+    }
+    node.port_changes += 1;
+    node.ports[first..].sort_unstable_by(|a, b| a.binding.cmp(&b.binding));
+    if node.ports.len() - first > 1 {
+        // Nobody else's port is the same as one of these, since whose it is counts.
+        node.ports.dedup();
+    }
 }

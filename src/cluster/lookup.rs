@@ -92,7 +92,10 @@ fn prefixed<'a>(
     ids: &'a BTreeSet<(Box<str>, ContainerIdx)>,
     prefix: &'a str,
 ) -> impl Iterator<Item = (&'a str, ContainerIdx)> {
-    ids.range((Box::from(prefix), ContainerIdx(0))..)
+    // Simulated containers have no IDs, and are looked for often.
+    let from = (!ids.is_empty()).then(|| ids.range((Box::from(prefix), ContainerIdx(0))..));
+    from.into_iter()
+        .flatten()
         .take_while(move |(id, _)| id.starts_with(prefix))
         .map(|(id, idx)| (&**id, *idx))
 }

@@ -68,3 +68,28 @@ impl NameTable {
             .map(|entry| entry.container)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_names_of_one_container_the_one_removed_goes() {
+        let (container, other) = (ContainerIdx(1), ContainerIdx(2));
+        let names: Vec<String> = (0..5000).map(|number| format!("node/{number}")).collect();
+        let mut table = NameTable::default();
+        for name in &names {
+            table.insert(name, container);
+            table.insert(name, other);
+        }
+        for (place, name) in names.iter().enumerate() {
+            table.remove(name, container);
+            assert!(!table.candidates(name).any(|found| found == container), "{name}");
+            assert!(table.candidates(name).any(|found| found == other), "{name}");
+            if let Some(next) = names.get(place + 1) {
+                assert!(table.candidates(next).any(|found| found == container), "{next}");
+            }
+        }
+        assert_eq!(table.len(), names.len());
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{ContainerIdx, Labels, NodeIdx, Overcommit, PortBinding, Resources, units};
+use crate::model::{ContainerIdx, Labels, Name, NodeIdx, Overcommit, PortBinding, Resources, units};
 
 use super::Image;
 
@@ -63,7 +63,7 @@ pub struct Node {
     pub(super) idx: NodeIdx,
     pub(super) id: String,
     pub(super) name: String,
-    pub(super) labels: Labels,
+    pub(super) labels: Arc<Labels>,
     pub(super) slots: Option<i64>,
     pub(super) health: u8,
     pub(super) schedulable: bool,
@@ -75,7 +75,7 @@ pub struct Node {
     pub(super) images: Vec<Arc<Image>>,
     pub(super) containers: Vec<ContainerIdx>,
     pub(super) ports: Vec<OccupiedPort>,
-    pub(super) host_mode_ports: Vec<(String, ContainerIdx)>,
+    pub(super) host_mode_ports: Vec<(Name, ContainerIdx)>,
     /// Raised whenever either of the two lists above changes.
     pub(super) port_changes: u64,
     /// Rank in tie order; meaningless once removed.
@@ -114,7 +114,8 @@ pub struct OccupiedPort {
 }
 
 impl Node {
-    pub(super) fn new(idx: NodeIdx, new: NewNode) -> Node {
+    /// A node from what is said of it, its labels excepted, which come apart.
+    pub(super) fn new(idx: NodeIdx, new: NewNode, labels: Arc<Labels>) -> Node {
         let mut extra: Vec<Extra> = new
             .extra
             .into_iter()
@@ -129,8 +130,8 @@ impl Node {
             idx,
             id: new.id,
             name: new.name,
-            slots: slots(&new.labels),
-            labels: new.labels,
+            slots: slots(&labels),
+            labels,
             health: HEALTHY,
             schedulable: true,
             total: new.overcommit.apply(new.capacity),
@@ -229,7 +230,7 @@ impl Node {
         self.port_changes
     }
 
-    pub(super) fn set_labels(&mut self, labels: Labels) {
+    pub(super) fn set_labels(&mut self, labels: Arc<Labels>) {
         self.slots = slots(&labels);
         self.labels = labels;
     }

@@ -244,8 +244,8 @@ fn is_zero(number: &u64) -> bool {
 impl From<&Request> for LoggedRequest {
     fn from(request: &Request) -> LoggedRequest {
         let binding = |binding: &PortBinding| {
-            let binding = binding.clone();
-            (binding.container_port, binding.host_ip, binding.host_port)
+            let texts = [&binding.container_port, &binding.host_ip, &binding.host_port];
+            texts.map(|text| text.to_string()).into()
         };
         LoggedRequest {
             cpu_nanos: request.resources.cpus.nanos(),
@@ -268,10 +268,10 @@ impl From<&Request> for LoggedRequest {
 
 impl From<LoggedRequest> for Request {
     fn from(logged: LoggedRequest) -> Request {
-        let binding = |(container_port, host_ip, host_port)| PortBinding {
-            container_port,
-            host_ip,
-            host_port,
+        let binding = |(container_port, host_ip, host_port): (String, String, String)| PortBinding {
+            container_port: container_port.into(),
+            host_ip: host_ip.into(),
+            host_port: host_port.into(),
         };
         Request {
             resources: Resources::new(Cpus::from_nanos(logged.cpu_nanos), Bytes::new(logged.memory_bytes)),

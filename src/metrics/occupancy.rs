@@ -15,15 +15,16 @@ pub struct Occupancy {
 }
 
 impl Occupancy {
-    fn of(time: Time, cluster: &Cluster) -> Occupancy {
+    /// Becomes that of the cluster. `containers` is room to count in.
+    fn look(&mut self, time: Time, cluster: &Cluster, containers: &mut Vec<u64>) {
         let available = cluster.nodes().filter(|(_, node)| is_available(node));
-        let mut containers: Vec<u64> = available.map(|(_, node)| node.containers().len() as u64).collect();
+        containers.clear();
+        containers.extend(available.map(|(_, node)| node.containers().len() as u64));
         containers.sort_unstable();
         let groups = containers.chunk_by(|a, b| a == b);
-        Occupancy {
-            time,
-            nodes: groups.map(|group| (group[0], group.len() as u64)).collect(),
-        }
+        self.time = time;
+        self.nodes.clear();
+        self.nodes.extend(groups.map(|group| (group[0], group.len() as u64)));
     }
 }
 
@@ -32,6 +33,9 @@ impl Occupancy {
 pub(super) struct Occupancies {
     last: Option<(u64, Occupancy)>,
     fullest: Option<(u64, Occupancy)>,
+    /// What is used again from one sample to the next.
+    spare: Occupancy,
+    containers: Vec<u64>,
 }
 
 impl Occupancies {
@@ -40,7 +44,12 @@ impl Occupancies {
         if self.last.as_ref().is_some_and(|(_, last)| last.time < time) {
             self.promote(from);
         }
-        self.last = Some((cluster.totals().containers, Occupancy::of(time, cluster)));
+        let mut occupancy = match self.last.take() {
+            Some((_, replaced)) => replaced,
+            None => std::mem::take(&mut self.spare),
+        };
+        occupancy.look(time, cluster, &mut self.containers);
+        self.last = Some((cluster.totals().containers, occupancy));
     }
 
     /// The last sample, and the first of the fullest.
@@ -52,10 +61,15 @@ impl Occupancies {
 
     /// Nothing can replace the last sample any more.
     fn promote(&mut self, from: Time) {
-        let last = self.last.take().filter(|(_, last)| last.time >= from);
+        let Some((containers, last)) = self.last.take() else {
+            return;
+        };
         let record = self.fullest.as_ref().map(|(containers, _)| *containers);
-        if last.as_ref().map(|(containers, _)| *containers) > record {
-            self.fullest = last;
-        }
+        let passed = if last.time >= from && Some(containers) > record {
+            self.fullest.replace((containers, last)).map(|(_, before)| before)
+        } else {
+            Some(last)
+        };
+        self.spare = passed.unwrap_or_default();
     }
 }

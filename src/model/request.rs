@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Resources;
+use super::{Name, Resources};
 
 /// Label keys and values, in a stable order.
 pub type Labels = BTreeMap<String, String>;
@@ -11,11 +11,11 @@ pub type Labels = BTreeMap<String, String>;
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PortBinding {
     /// Port and protocol inside the container, such as `80/tcp`.
-    pub container_port: String,
+    pub container_port: Name,
     /// Address on the host; empty binds all interfaces.
-    pub host_ip: String,
+    pub host_ip: Name,
     /// Port on the host; empty lets the daemon choose one.
-    pub host_port: String,
+    pub host_port: Name,
 }
 
 impl PortBinding {

@@ -1,5 +1,7 @@
 //! Which pictures a run or a comparison is shown in, from its records.
 
+use rayon::prelude::*;
+
 use crate::experiment::{StrategyRuns, band, latency, mean_occupancy, mean_rejections};
 use crate::metrics::{self, Better, Comparison, Finding, LoadMap, LoadUnit, Metric, SeriesRow, Unit};
 
@@ -70,24 +72,32 @@ pub fn pictures(
         1 => "one seed".to_owned(),
         _ => format!("mean and 95 % interval over {seeds} seeds"),
     };
-    let mut pictures = Vec::new();
-    let mut add = |stem, drawing| pictures.push(Picture { stem, drawing });
-    add("utilisation", utilisation(title, &over, strategies).draw()?);
-    add("nodes", nodes(title, &over, strategies).draw()?);
+    let (over, latencies) = (&over, latencies(title, strategies));
+    let mut drawings: Vec<(&'static str, Draw<'_>)> = vec![
+        ("utilisation", Box::new(|| utilisation(title, over, strategies).draw())),
+        ("nodes", Box::new(|| nodes(title, over, strategies).draw())),
+    ];
     if let Some(map) = load(title, strategies) {
-        add("load", map.draw()?);
+        drawings.push(("load", Box::new(move || map.draw())));
     }
-    add("containers-per-node", occupancy(title, strategies).draw()?);
-    add("rejections", rejections(title, seeds, strategies).draw()?);
-    let latencies = latencies(title, strategies);
+    drawings.push(("containers-per-node", Box::new(|| occupancy(title, strategies).draw())));
+    drawings.push(("rejections", Box::new(|| rejections(title, seeds, strategies).draw())));
     if latencies.series.iter().any(|series| !series.points.is_empty()) {
-        add("latency", latencies.draw()?);
+        drawings.push(("latency", Box::new(|| latencies.draw())));
     }
     if let Some(comparison) = comparison {
-        add("comparison", compared(title, &over, comparison).draw()?);
+        drawings.push(("comparison", Box::new(|| compared(title, over, comparison).draw())));
     }
-    Ok(pictures)
+    // Filling and packing pixels takes as long as a small run.
+    let drawn = drawings.par_iter().with_max_len(1).map(|(stem, draw)| {
+        let drawing = draw()?;
+        Ok(Picture { stem, drawing })
+    });
+    drawn.collect()
 }
+
+/// How one picture is made.
+type Draw<'a> = Box<dyn Fn() -> Result<Drawing, ChartError> + Send + Sync + 'a>;
 
 fn utilisation(title: &str, over: &str, strategies: &[StrategyRuns]) -> LinesChart {
     let panel = |label: &str, value: fn(&SeriesRow) -> Option<f64>| LinesPanel {

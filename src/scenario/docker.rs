@@ -43,9 +43,9 @@ pub fn published_port(text: &str) -> Result<PortBinding, Complaint> {
         return Err(Complaint::new(format!("{text:?} has an empty host port"), PORT_FORMS));
     }
     Ok(PortBinding {
-        container_port: format!("{container_port}/{protocol}"),
-        host_ip: address(text, host_ip)?,
-        host_port: host_port.to_owned(),
+        container_port: format!("{container_port}/{protocol}").into(),
+        host_ip: address(text, host_ip)?.into(),
+        host_port: host_port.into(),
     })
 }
 

@@ -17,6 +17,8 @@ pub struct Expression {
     key: String,
     operator: Operator,
     value: String,
+    /// All three together, as tables of answers are asked for it.
+    text: String,
     soft: bool,
     matcher: Matcher,
 }
@@ -84,6 +86,7 @@ impl Expression {
             key: key.to_owned(),
             operator,
             value: value.to_owned(),
+            text: format!("{key}{operator}{value}"),
             soft,
             matcher: Matcher::new(value, strict.globs, patterns),
         })
@@ -102,6 +105,11 @@ impl Expression {
     /// The value without the soft marker.
     pub fn value(&self) -> &str {
         &self.value
+    }
+
+    /// Key, operator and value, without the soft marker.
+    pub(super) fn text(&self) -> &str {
+        &self.text
     }
 
     /// Whether it may be dropped when no node satisfies everything.
@@ -136,7 +144,7 @@ impl Expression {
 impl fmt::Display for Expression {
     /// Key, operator and value as error texts show them: the soft marker is gone.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}{}", self.key, self.operator, self.value)
+        f.write_str(&self.text)
     }
 }
 

@@ -27,7 +27,7 @@ use super::prepared::Parsed;
 use super::weight::Key;
 use super::{Expression, Filter, Operator, Settings, Strategy};
 
-use alive::Alive;
+use alive::{Alive, Spare};
 use asked::AskedAffinities;
 use columns::Ask;
 use extras::ExtraColumns;
@@ -50,6 +50,7 @@ pub(super) struct NodeIndex {
     ports: PortIndex,
     extras: ExtraColumns,
     affinities: AskedAffinities,
+    spare: Spare,
 }
 
 /// The nodes that some filters refuse whatever is asked.
@@ -89,7 +90,7 @@ impl NodeIndex {
             Ok(alive) if settings.strategy != Strategy::Random => self.loads.best(settings, cluster, &ask, alive.set()),
             Ok(alive) if !(settings.strict.random_capacity || counts_exactly) => draw(alive, rng),
             Ok(alive) => {
-                let mut with_room = Alive::everybody(cluster.order().len());
+                let mut with_room = Alive::everybody(cluster.order().len(), Spare::new());
                 with_room.keep(&self.loads.all(settings, cluster).with_room(&ask));
                 if let Some(alive) = alive.set() {
                     with_room.keep(alive);
@@ -97,10 +98,22 @@ impl NodeIndex {
                 draw(&with_room, rng)
             }
         };
+        let refused = self.how_far(left, settings);
         match found {
             Some(position) => Ok(cluster.order()[position]),
             None if counts_exactly => Err(self.refused_with_exact_room(settings, question, &ask)),
-            None => Err(left.map_or_else(|key| key, |_| Key::refused(settings.filters.len()))),
+            None => Err(refused),
+        }
+    }
+
+    /// The greatest key if nobody is taken: of those that are left, what comes after the last filter.
+    fn how_far(&mut self, left: Result<Alive, Key>, settings: &Settings) -> Key {
+        match left {
+            Ok(alive) => {
+                self.spare = alive.retire();
+                Key::refused(settings.filters.len())
+            }
+            Err(key) => key,
         }
     }
 
@@ -108,7 +121,7 @@ impl NodeIndex {
     fn refused_with_exact_room(&mut self, settings: &Settings, question: &Question<'_>, ask: &Ask) -> Key {
         let with_room = self.loads.all(settings, question.cluster).with_room(ask);
         let left = self.left_by_filters(settings, question, Some(&with_room));
-        left.map_or_else(|key| key, |_| Key::refused(settings.filters.len()))
+        self.how_far(left, settings)
     }
 
     /// The nodes that pass all filters, or the greatest key if none does. The filter `resources` looks at CPU and memory
@@ -121,14 +134,16 @@ impl NodeIndex {
     ) -> Result<Alive, Key> {
         let cluster = question.cluster;
         self.standing.sync(cluster);
-        let mut alive = Alive::everybody(cluster.order().len());
+        let mut alive = Alive::everybody(cluster.order().len(), std::mem::take(&mut self.spare));
         self.standing.absent.take_from(&mut alive);
         if alive.is_empty() {
+            self.spare = alive.retire();
             return Err(Key::ABSENT);
         }
         for (stage, filter) in settings.filters.iter().enumerate() {
             self.restrict(*filter, question, with_room, &mut alive);
             if alive.is_empty() {
+                self.spare = alive.retire();
                 return Err(Key::refused(stage));
             }
         }
@@ -150,10 +165,11 @@ impl NodeIndex {
             Filter::Dependency => {
                 for name in dependency::names(request) {
                     let holders = cluster.may_hold(name).filter_map(|idx| cluster.position(idx));
-                    let mut holding = NodeSet::none(cluster.order().len());
+                    let mut holding = alive.borrow_none();
                     holders.for_each(|position| holding.insert(position));
                     holding.retain(|position| cluster.find_on(cluster.order()[position], name).is_some());
                     alive.keep(&holding);
+                    alive.give_back(holding);
                 }
             }
             Filter::Affinity => each(question, question.request.affinities(), alive, |expression, alive| {

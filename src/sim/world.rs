@@ -61,9 +61,8 @@ struct Job {
     request: Prepared,
     name: Name,
     lifetime: Option<Duration>,
-    /// When it was submitted, or lost with its node.
+    /// When it was submitted or lost with its node, until it is placed; then, when that was.
     since: Time,
-    placed_at: Time,
     attempts: u32,
     restarts: u32,
     container: Option<ContainerIdx>,
@@ -174,7 +173,6 @@ impl<'a> World<'a> {
             name: submission.name,
             lifetime: submission.lifetime,
             since: self.now,
-            placed_at: self.now,
             attempts: 0,
             restarts: 0,
             container: None,
@@ -202,6 +200,7 @@ impl<'a> World<'a> {
         self.make_name_unique(job);
         let state = &mut self.jobs[job as usize];
         state.attempts += 1;
+        let waited = self.now - state.since;
         let begin = self.stopwatch.map(|read| read());
         let reserved = reserve(
             &mut self.scheduler,
@@ -215,12 +214,11 @@ impl<'a> World<'a> {
             .stopwatch
             .zip(begin)
             .map(|(read, begin)| read().saturating_sub(begin));
-        let waited = self.now - state.since;
         let (attempts, rescheduled) = (state.attempts, state.rescheduled);
         let (verdict, placed) = match reserved {
             Ok((container, decision)) => {
                 state.container = Some(container);
-                state.placed_at = self.now;
+                state.since = self.now;
                 state.attempts = 0;
                 let verdict = Verdict::Placed {
                     node: decision.node,
@@ -295,7 +293,7 @@ impl<'a> World<'a> {
         let Some(node) = self.cluster.container(container).map(Container::node) else {
             return;
         };
-        let delay = self.now - state.placed_at;
+        let delay = self.now - state.since;
         let lifetime = state.lifetime;
         let reference = &state.request.request().image;
         if !reference.is_empty() {

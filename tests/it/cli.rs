@@ -517,7 +517,7 @@ fn every_example_runs_as_written() {
         let line = line.trim_start().trim_start_matches("$ ");
         // In the overview of all commands, what an example is for stands beside it.
         let command = line.split("   ").next().unwrap_or_default();
-        let placeholder = ["DIR", "FILE", "~", "my.toml", "man -l", "c1m", "run.jsonl --"]
+        let placeholder = ["DIR", "FILE", "~", "my.toml", "man -l", "c1m", "c10m", "run.jsonl --"]
             .iter()
             .any(|word| command.contains(word));
         (command.starts_with("swarmlab ") && !placeholder).then(|| command.to_owned())

@@ -51,8 +51,8 @@ fn is_recorded(request: Request, identity: Option<Identity>) -> bool {
 fn that_a_container_runs_changes_nothing() {
     assert!(!is_recorded(request(1), None));
     let bound = PortBinding {
-        container_port: "80/tcp".to_owned(),
-        host_port: "8080".to_owned(),
+        container_port: "80/tcp".into(),
+        host_port: "8080".into(),
         ..PortBinding::default()
     };
     let with_port = Request {
@@ -68,8 +68,8 @@ fn that_a_container_runs_changes_nothing() {
 #[test]
 fn what_the_daemon_says_of_it_is_a_change() {
     let published = PortBinding {
-        container_port: "80/tcp".to_owned(),
-        host_port: "32768".to_owned(),
+        container_port: "80/tcp".into(),
+        host_port: "32768".into(),
         ..PortBinding::default()
     };
     let said = [

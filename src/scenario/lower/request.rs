@@ -33,7 +33,7 @@ impl Template {
         };
         env.extend(policy.map(|policy| format!("reschedule:{policy}")));
         let port_bindings: Vec<_> = class.ports.iter().map(|port| port.0.clone()).collect();
-        let published = port_bindings.iter().map(|port| port.container_port.clone());
+        let published = port_bindings.iter().map(|port| port.container_port.to_string());
         let mut exposed_ports: Vec<_> = class
             .expose
             .iter()
@@ -86,7 +86,7 @@ impl Template {
         }
         request.extra.sort();
         for port in row.ports {
-            request.exposed_ports.push(port.container_port.clone());
+            request.exposed_ports.push(port.container_port.to_string());
             request.port_bindings.push(port);
         }
         request.exposed_ports.sort();

@@ -10,11 +10,36 @@ pub(super) struct Alive {
     positions: usize,
     /// `None` is every node, so that requests that ask for nothing special cost nothing.
     set: Option<NodeSet>,
+    /// Sets to be used again, so that decisions do not allocate.
+    spare: Spare,
 }
 
+/// Sets that nobody needs now.
+pub(super) type Spare = Vec<NodeSet>;
+
 impl Alive {
-    pub(super) fn everybody(positions: usize) -> Alive {
-        Alive { positions, set: None }
+    /// Every node, with sets that may be used.
+    pub(super) fn everybody(positions: usize, spare: Spare) -> Alive {
+        let set = None;
+        Alive { positions, set, spare }
+    }
+
+    /// Hands back the sets.
+    pub(super) fn retire(mut self) -> Spare {
+        self.spare.extend(self.set);
+        self.spare
+    }
+
+    /// An empty set, for as long as a filter needs one.
+    pub(super) fn borrow_none(&mut self) -> NodeSet {
+        let mut set = self.spare.pop().unwrap_or_default();
+        set.become_none(self.positions);
+        set
+    }
+
+    /// Takes back what was borrowed.
+    pub(super) fn give_back(&mut self, set: NodeSet) {
+        self.spare.push(set);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -41,7 +66,11 @@ impl Alive {
     pub(super) fn keep(&mut self, others: &NodeSet) {
         match &mut self.set {
             Some(set) => set.intersect(others),
-            None => self.set = Some(others.clone()),
+            None => {
+                let mut set = self.spare.pop().unwrap_or_default();
+                set.become_copy(others);
+                self.set = Some(set);
+            }
         }
     }
 
@@ -65,13 +94,14 @@ impl Alive {
     }
 
     pub(super) fn keep_only(&mut self, listed: impl IntoIterator<Item = usize>) {
-        let mut kept = NodeSet::none(self.positions);
+        let mut kept = self.borrow_none();
         for position in listed {
             if self.set.as_ref().is_none_or(|set| set.contains(position)) {
                 kept.insert(position);
             }
         }
-        self.set = Some(kept);
+        let before = self.set.replace(kept);
+        self.spare.extend(before);
     }
 
     /// Keeps those that match, or drops them, as the operator of an expression says.
@@ -84,7 +114,7 @@ impl Alive {
     }
 
     pub(super) fn nobody(&mut self) {
-        self.set = Some(NodeSet::none(self.positions));
+        self.keep_only([]);
     }
 
     pub(super) fn retain(&mut self, admit: impl FnMut(usize) -> bool) {
@@ -92,6 +122,11 @@ impl Alive {
     }
 
     fn as_set(&mut self) -> &mut NodeSet {
-        self.set.get_or_insert_with(|| NodeSet::all(self.positions))
+        let (spare, positions) = (&mut self.spare, self.positions);
+        self.set.get_or_insert_with(|| {
+            let mut set = spare.pop().unwrap_or_default();
+            set.become_all(positions);
+            set
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! Affinities for which there is no table: every node is asked once, and again when it changes.
 
-use rustc_hash::FxHashMap;
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
 
 use crate::cluster::Cluster;
 use crate::scheduler::Expression;
@@ -16,7 +17,7 @@ const EXPRESSIONS_MAX: usize = 64;
 /// The nodes for which the affinities asked lately hold.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AskedAffinities {
-    by_text: FxHashMap<String, Asked>,
+    by_text: HashMap<String, Asked, FxBuildHasher>,
     clock: u64,
 }
 
@@ -30,12 +31,12 @@ struct Asked {
 impl AskedAffinities {
     /// Applies an affinity over containers.
     pub(super) fn restrict(&mut self, cluster: &Cluster, expression: &Expression, alive: &mut Alive) {
-        let text = expression.to_string();
-        if !self.by_text.contains_key(&text) && self.by_text.len() >= EXPRESSIONS_MAX {
+        let text = expression.text();
+        if !self.by_text.contains_key(text) && self.by_text.len() >= EXPRESSIONS_MAX {
             self.drop_oldest();
         }
         self.clock += 1;
-        let asked = self.by_text.entry(text).or_default();
+        let asked = self.by_text.entry_ref(text).or_default();
         asked.used = self.clock;
         asked.sync(cluster, expression);
         alive.keep(&asked.holding);

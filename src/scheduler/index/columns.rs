@@ -47,6 +47,13 @@ pub(super) struct Columns {
     waste: usize,
 }
 
+/// What sorting nodes needs meanwhile, kept from one time to the next.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sorting {
+    shapes: FxHashMap<(Resources, u8), u32>,
+    lanes: Vec<(u128, Lane)>,
+}
+
 /// The bounds of several blocks or groups, those that are looked at first apart from the others.
 #[derive(Clone, Debug, Default)]
 struct Promises {
@@ -100,7 +107,12 @@ impl Best {
 
 impl Columns {
     /// The columns of all nodes, or of those in `members`.
-    pub(super) fn new(settings: &Settings, cluster: &Cluster, members: Option<&NodeSet>) -> Columns {
+    pub(super) fn new(
+        settings: &Settings,
+        cluster: &Cluster,
+        members: Option<&NodeSet>,
+        sorting: &mut Sorting,
+    ) -> Columns {
         let mut columns = Columns {
             packs: settings.strategy != Strategy::Spread,
             blocks: Vec::new(),
@@ -110,25 +122,25 @@ impl Columns {
             stale: Vec::new(),
             waste: 0,
         };
-        columns.rebuild(cluster, members);
+        columns.rebuild(cluster, members, sorting);
         columns
     }
 
     /// Takes in the nodes anew and sorts them.
-    pub(super) fn rebuild(&mut self, cluster: &Cluster, members: Option<&NodeSet>) {
-        let mut shapes = FxHashMap::default();
+    pub(super) fn rebuild(&mut self, cluster: &Cluster, members: Option<&NodeSet>, sorting: &mut Sorting) {
+        let Sorting { shapes, lanes } = sorting;
+        shapes.clear();
+        lanes.clear();
         let nodes = cluster.nodes().enumerate();
         let nodes = nodes.filter(|(position, _)| members.is_none_or(|members| members.contains(*position)));
-        let mut lanes: Vec<(u128, Lane)> = nodes
-            .map(|(position, (_, node))| {
-                let lane = self.lane(position, node);
-                let found = shapes.len() as u32;
-                let shape = *shapes.entry((node.total(), node.health())).or_insert(found);
-                let neighbourhood = lane.neighbourhood(self.packs);
-                let order = u128::from(shape) << 96 | u128::from(neighbourhood) << 64 | u128::from(lane.tie);
-                (order, lane)
-            })
-            .collect();
+        lanes.extend(nodes.map(|(position, (_, node))| {
+            let lane = self.lane(position, node);
+            let found = shapes.len() as u32;
+            let shape = *shapes.entry((node.total(), node.health())).or_insert(found);
+            let neighbourhood = lane.neighbourhood(self.packs);
+            let order = u128::from(shape) << 96 | u128::from(neighbourhood) << 64 | u128::from(lane.tie);
+            (order, lane)
+        }));
         lanes.sort_unstable_by_key(|(order, _)| *order);
         self.slots.clear();
         self.slots.resize(cluster.order().len(), NOWHERE);

@@ -1,6 +1,7 @@
 //! What is free of further resources, in one column each.
 
-use rustc_hash::FxHashMap;
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
 
 use crate::cluster::Cluster;
 use crate::model::units;
@@ -15,7 +16,7 @@ const NAMES_MAX: usize = 64;
 /// The columns of the resources that requests have asked for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ExtraColumns {
-    columns: FxHashMap<String, Column>,
+    columns: HashMap<String, Column, FxBuildHasher>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -30,7 +31,7 @@ impl ExtraColumns {
         if !self.columns.contains_key(name) && self.columns.len() >= NAMES_MAX {
             self.columns.clear();
         }
-        let column = self.columns.entry(name.to_owned()).or_default();
+        let column = self.columns.entry_ref(name).or_default();
         match column.seen.changes(cluster) {
             News::Nodes(changed) => {
                 for idx in changed {

@@ -31,7 +31,7 @@ impl ImageIndex {
     pub(super) fn restrict(&mut self, cluster: &Cluster, expression: &Expression, alive: &mut Alive) {
         self.sync(cluster);
         let (numbers, members, positions) = (&self.numbers, &self.members, self.held.len());
-        let matching = self.answers.of(&expression.to_string(), || {
+        let matching = self.answers.of(expression.text(), || {
             let mut set = NodeSet::none(positions);
             for (image, number) in numbers {
                 if expression.is_matched_by(image.names()) {

@@ -1,6 +1,7 @@
 //! Which nodes have which value of a label, so that an expression is asked once per value and not per node.
 
-use rustc_hash::FxHashMap;
+use hashbrown::HashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::cluster::{Cluster, Node};
 use crate::scheduler::Expression;
@@ -16,7 +17,7 @@ const KEYS_MAX: usize = 64;
 /// The labels that requests have asked for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LabelIndex {
-    keys: FxHashMap<String, Values>,
+    keys: HashMap<String, Values, FxBuildHasher>,
 }
 
 /// The values of one label. A node without the label has the empty value.
@@ -36,7 +37,7 @@ impl LabelIndex {
         if !self.keys.contains_key(key) && self.keys.len() >= KEYS_MAX {
             self.keys.clear();
         }
-        let values = self.keys.entry(key.to_owned()).or_default();
+        let values = self.keys.entry_ref(key).or_default();
         values.sync(cluster, key);
         values
     }
@@ -52,7 +53,7 @@ impl Values {
             return alive.apply(expression.operator(), members);
         }
         let (numbers, members, positions) = (&self.numbers, &self.members, self.value_of.len());
-        let holding = self.answers.of(&expression.to_string(), || {
+        let holding = self.answers.of(expression.text(), || {
             let mut set = NodeSet::none(positions);
             for (value, number) in numbers {
                 if expression.holds([&**value].into_iter()) {

@@ -7,7 +7,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use crate::cluster::Cluster;
 use crate::scheduler::Settings;
 
-use super::columns::{Ask, Columns};
+use super::columns::{Ask, Columns, Sorting};
 use super::node_set::NodeSet;
 use super::seen::{News, Seen};
 
@@ -28,6 +28,7 @@ pub(super) struct Loads {
     /// How often sets without columns have been seen, by hash.
     sightings: FxHashMap<u64, u32>,
     clock: u64,
+    sorting: Sorting,
 }
 
 /// Columns with the state of the cluster that they reflect.
@@ -50,7 +51,7 @@ struct Subset {
 impl Loads {
     /// The columns of all nodes, up to date.
     pub(super) fn all(&mut self, settings: &Settings, cluster: &Cluster) -> &mut Columns {
-        self.all.columns(settings, cluster, None)
+        self.all.columns(settings, cluster, None, &mut self.sorting)
     }
 
     /// The position of the best node, of those in `eligible` if that is given.
@@ -68,16 +69,18 @@ impl Loads {
             return self.all(settings, cluster).best_of(ask, eligible.iter());
         }
         match self.subset(eligible) {
-            Some(subset) => {
-                let columns = subset.kept.columns(settings, cluster, Some(&subset.members));
+            Some(place) => {
+                let subset = &mut self.subsets[place];
+                let members = Some(&subset.members);
+                let columns = subset.kept.columns(settings, cluster, members, &mut self.sorting);
                 columns.best(ask, None)
             }
             None => self.all(settings, cluster).best(ask, Some(eligible)),
         }
     }
 
-    /// The columns for just these nodes, if they have been asked for often enough.
-    fn subset(&mut self, members: &NodeSet) -> Option<&mut Subset> {
+    /// Which are the columns for just these nodes, if they have been asked for often enough.
+    fn subset(&mut self, members: &NodeSet) -> Option<usize> {
         self.clock += 1;
         let hash = FxBuildHasher.hash_one(members);
         let found = self
@@ -108,9 +111,8 @@ impl Loads {
                 self.subsets.len() - 1
             }
         };
-        let subset = &mut self.subsets[place];
-        subset.used = self.clock;
-        Some(subset)
+        self.subsets[place].used = self.clock;
+        Some(place)
     }
 
     fn drop_oldest(&mut self) {
@@ -127,7 +129,13 @@ impl Loads {
 
 impl Kept {
     /// The columns, up to date.
-    fn columns(&mut self, settings: &Settings, cluster: &Cluster, members: Option<&NodeSet>) -> &mut Columns {
+    fn columns(
+        &mut self,
+        settings: &Settings,
+        cluster: &Cluster,
+        members: Option<&NodeSet>,
+        sorting: &mut Sorting,
+    ) -> &mut Columns {
         let news = self.seen.changes(cluster);
         let columns = match (self.columns.take(), news) {
             (Some(mut columns), News::Nodes(changed)) if !columns.is_worn() => {
@@ -140,10 +148,10 @@ impl Kept {
                 columns
             }
             (Some(mut columns), _) => {
-                columns.rebuild(cluster, members);
+                columns.rebuild(cluster, members, sorting);
                 columns
             }
-            (None, _) => Columns::new(settings, cluster, members),
+            (None, _) => Columns::new(settings, cluster, members, sorting),
         };
         self.columns.insert(columns)
     }

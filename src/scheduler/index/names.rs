@@ -1,7 +1,7 @@
 //! Which nodes have a name or an ID.
 
 use crate::cluster::{Cluster, Node};
-use crate::scheduler::Expression;
+use crate::scheduler::{Expression, Operator};
 
 use super::alive::Alive;
 use super::answers::Answers;
@@ -22,7 +22,7 @@ impl NameIndex {
     pub(super) fn restrict(&mut self, cluster: &Cluster, expression: &Expression, alive: &mut Alive) {
         self.sync(cluster);
         let Some(literal) = expression.literal() else {
-            let holding = self.answers.of(&expression.to_string(), || {
+            let holding = self.answers.of(expression.text(), || {
                 let mut set = NodeSet::none(cluster.order().len());
                 for (position, (_, node)) in cluster.nodes().enumerate() {
                     set.set(position, expression.holds([node.id(), node.name()].into_iter()));
@@ -31,13 +31,10 @@ impl NameIndex {
             });
             return alive.keep(holding);
         };
-        let mut found = NodeSet::none(cluster.order().len());
-        named(cluster, literal)
-            .chain(self.identified(cluster, literal))
-            .for_each(|position| found.insert(position));
+        let found = named(cluster, literal).chain(self.identified(cluster, literal));
         match expression.operator() {
-            crate::scheduler::Operator::Equal => alive.keep(&found),
-            crate::scheduler::Operator::NotEqual => alive.drop(&found),
+            Operator::Equal => alive.keep_only(found),
+            Operator::NotEqual => found.for_each(|position| alive.drop_one(position)),
         }
     }
 

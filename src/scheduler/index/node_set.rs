@@ -17,14 +17,33 @@ impl NodeSet {
     }
 
     /// Every position below `positions`.
+    #[cfg(test)]
     pub(super) fn all(positions: usize) -> NodeSet {
-        let mut words = vec![u64::MAX; positions.div_ceil(BITS)];
-        if let Some(last) = words.last_mut()
+        let mut set = NodeSet::default();
+        set.become_all(positions);
+        set
+    }
+
+    /// Becomes the set of all `positions`, whatever it was.
+    pub(super) fn become_all(&mut self, positions: usize) {
+        self.words.clear();
+        self.words.resize(positions.div_ceil(BITS), u64::MAX);
+        if let Some(last) = self.words.last_mut()
             && !positions.is_multiple_of(BITS)
         {
             *last = (1 << (positions % BITS)) - 1;
         }
-        NodeSet { words }
+    }
+
+    /// Becomes empty, whatever it was; there are `positions` from now on.
+    pub(super) fn become_none(&mut self, positions: usize) {
+        self.words.clear();
+        self.words.resize(positions.div_ceil(BITS), 0);
+    }
+
+    /// Becomes equal to another set. Unlike a clone, it keeps its memory.
+    pub(super) fn become_copy(&mut self, other: &NodeSet) {
+        self.words.clone_from(&other.words);
     }
 
     pub(super) fn insert(&mut self, position: usize) {

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::cluster::{Cluster, Node};
-use crate::model::{PortBinding, Request};
+use crate::model::{Name, PortBinding, Request};
 use crate::scheduler::filter::port::clashes;
 
 use super::alive::Alive;
@@ -15,9 +15,9 @@ use super::seen::{News, Seen};
 pub(super) struct PortIndex {
     seen: Seen,
     /// The different occupations of each host port.
-    bound: FxHashMap<Box<str>, Vec<Occupation>>,
+    bound: FxHashMap<Name, Vec<Occupation>>,
     /// Nodes with a container in network mode `host` that exposes the port.
-    exposed: FxHashMap<Box<str>, Members>,
+    exposed: FxHashMap<Name, Members>,
     nodes: Vec<OnNode>,
 }
 
@@ -35,7 +35,7 @@ struct Occupation {
 struct OnNode {
     changes: u64,
     bound: Vec<(PortBinding, bool)>,
-    exposed: Vec<Box<str>>,
+    exposed: Vec<Name>,
 }
 
 impl PortIndex {
@@ -86,11 +86,11 @@ impl PortIndex {
             return;
         }
         let positions = self.nodes.len();
-        let before = std::mem::take(&mut self.nodes[position]);
-        for (binding, all_interfaces) in &before.bound {
+        let mut own = std::mem::take(&mut self.nodes[position]);
+        for (binding, all_interfaces) in &own.bound {
             self.free(position, binding, *all_interfaces);
         }
-        for port in &before.exposed {
+        for port in &own.exposed {
             if let Some(nodes) = self.exposed.get_mut(port) {
                 nodes.remove(position);
                 if nodes.is_empty() {
@@ -98,25 +98,24 @@ impl PortIndex {
                 }
             }
         }
-        let mut now = OnNode {
-            changes: node.port_changes(),
-            ..OnNode::default()
-        };
+        own.changes = node.port_changes();
+        own.bound.clear();
+        own.exposed.clear();
         for occupied in node.ports() {
             let (binding, all_interfaces) = (&occupied.binding, occupied.all_interfaces);
             self.take(position, positions, binding, all_interfaces);
-            now.bound.push((binding.clone(), all_interfaces));
+            own.bound.push((binding.clone(), all_interfaces));
         }
         for (port, _) in node.host_mode_ports() {
             let nodes = self.exposed.entry(port.into()).or_insert_with(Members::none);
             nodes.insert(position, positions);
-            now.exposed.push(port.into());
+            own.exposed.push(port.into());
         }
-        self.nodes[position] = now;
+        self.nodes[position] = own;
     }
 
     fn take(&mut self, position: usize, positions: usize, binding: &PortBinding, all_interfaces: bool) {
-        let occupations = self.bound.entry(binding.host_port.as_str().into()).or_default();
+        let occupations = self.bound.entry(binding.host_port.clone()).or_default();
         let like = |taken: &&mut Occupation| taken.is_like(binding, all_interfaces);
         match occupations.iter_mut().find(like) {
             Some(taken) => taken.nodes.insert(position, positions),

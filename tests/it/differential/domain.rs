@@ -164,9 +164,9 @@ pub fn resources(c: &mut impl Choices) -> Resources {
 
 fn binding(c: &mut impl Choices) -> PortBinding {
     PortBinding {
-        container_port: c.text(&CONTAINER_PORTS),
-        host_ip: c.text(&HOST_IPS),
-        host_port: c.text(&HOST_PORTS),
+        container_port: c.text(&CONTAINER_PORTS).into(),
+        host_ip: c.text(&HOST_IPS).into(),
+        host_port: c.text(&HOST_PORTS).into(),
     }
 }
 

@@ -155,9 +155,9 @@ impl Fresh {
         }
         if self.c.one_in(8) {
             request.port_bindings = vec![PortBinding {
-                container_port: "80/tcp".to_owned(),
-                host_ip: String::new(),
-                host_port: self.c.text(&["80", "81"]),
+                container_port: "80/tcp".into(),
+                host_ip: "".into(),
+                host_port: self.c.text(&["80", "81"]).into(),
             }];
         }
         request
