@@ -208,9 +208,9 @@ pub(super) fn port_bindings(ports: Option<&Map>) -> Vec<PortBinding> {
         .flat_map(|(port, bindings)| {
             let bindings = bindings.as_array().map_or(&[][..], Vec::as_slice);
             bindings.iter().filter_map(Value::as_object).map(|binding| PortBinding {
-                container_port: port.clone(),
-                host_ip: json::text(binding, "HostIp").to_owned(),
-                host_port: json::text(binding, "HostPort").to_owned(),
+                container_port: port.as_str().into(),
+                host_ip: json::text(binding, "HostIp").into(),
+                host_port: json::text(binding, "HostPort").into(),
             })
         })
         .collect();

@@ -186,7 +186,7 @@ fn publishes(state: &State, container: ContainerIdx, value: &str) -> bool {
         known
             .published()
             .iter()
-            .any(|binding| binding.host_port == port && binding.protocol() == protocol)
+            .any(|binding| *binding.host_port == *port && binding.protocol() == protocol)
     })
 }
 

@@ -259,9 +259,9 @@ fn bindings(ports: Option<&Map>) -> Vec<PortBinding> {
     for (container_port, hosts) in ports.into_iter().flatten() {
         for host in hosts.as_array().into_iter().flatten().filter_map(Value::as_object) {
             bindings.insert(PortBinding {
-                container_port: container_port.clone(),
-                host_ip: json::text(host, "HostIp").to_owned(),
-                host_port: json::text(host, "HostPort").to_owned(),
+                container_port: container_port.as_str().into(),
+                host_ip: json::text(host, "HostIp").into(),
+                host_port: json::text(host, "HostPort").into(),
             });
         }
     }
@@ -277,9 +277,9 @@ fn published(network: &Map, listed: &Map) -> Vec<PortBinding> {
         let public = json::number(port, "PublicPort").filter(|public| *public > 0)?;
         let private = json::number(port, "PrivatePort").unwrap_or_default();
         Some(PortBinding {
-            container_port: format!("{private}/{}", first([json::text(port, "Type"), "tcp"])),
-            host_ip: json::text(port, "IP").to_owned(),
-            host_port: public.to_string(),
+            container_port: format!("{private}/{}", first([json::text(port, "Type"), "tcp"])).into(),
+            host_ip: json::text(port, "IP").into(),
+            host_port: public.to_string().into(),
         })
     };
     let ports: BTreeSet<PortBinding> = json::maps(listed, "Ports").filter_map(read).collect();
