@@ -6,6 +6,7 @@ mod cli;
 mod differential;
 mod go_expressions;
 mod golden;
+mod live;
 mod metrics;
 mod openb;
 mod reference;
