@@ -11,12 +11,14 @@ mod filters;
 pub mod json;
 pub mod path;
 mod time;
+mod version;
 pub mod words;
 
-pub use daemon::{Answer, ApiVersion, Daemon, Timeouts};
+pub use daemon::{Answer, Daemon, Timeouts};
 pub use error::CallError;
 pub use events::Events;
 pub use facts::{ContainerFacts, ContainerState, DaemonFacts, FactsError, ImageFacts};
 pub use filters::{Filters, FiltersError};
 pub use json::Map;
 pub use time::Timestamp;
+pub use version::ApiVersion;

@@ -1,6 +1,5 @@
 //! A client of one daemon.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -15,44 +14,13 @@ use serde_json::Value;
 use crate::net::{self, Address, Body, Client, Stream, Tls, headers};
 
 use super::json::{self, Map};
-use super::{CallError, Events, path};
+use super::{ApiVersion, CallError, Events, path};
 
 /// Bytes of an answer that is read as a whole. A list of ten thousand containers takes some twenty megabytes.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// Bytes of an error that is read for its message.
 const ERROR_BYTES_MAX: usize = 64 << 10;
-
-/// A version of Docker's API. All have been 1 so far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ApiVersion {
-    /// Before the dot.
-    pub major: u16,
-    /// After the dot.
-    pub minor: u16,
-}
-
-impl ApiVersion {
-    /// What this client speaks if the daemon does.
-    pub const HIGHEST: ApiVersion = ApiVersion { major: 1, minor: 40 };
-    /// What a daemon speaks that does not say.
-    pub const LOWEST: ApiVersion = ApiVersion { major: 1, minor: 24 };
-
-    /// Reads `1.40`.
-    pub fn parse(text: &str) -> Option<ApiVersion> {
-        let (major, minor) = text.split_once('.')?;
-        Some(ApiVersion {
-            major: major.parse().ok()?,
-            minor: minor.parse().ok()?,
-        })
-    }
-}
-
-impl fmt::Display for ApiVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.major, self.minor)
-    }
-}
 
 /// How long a daemon is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,8 +97,11 @@ impl Daemon {
 
     /// The version that calls are made with; `None` before [`Daemon::negotiate`].
     pub fn api_version(&self) -> Option<ApiVersion> {
-        let agreed = unpack(self.shared.version.load(Ordering::Relaxed))?;
-        Some(unpack(self.shared.version_min.load(Ordering::Relaxed)).map_or(agreed, |lowest| agreed.max(lowest)))
+        let agreed = ApiVersion::unpacked(self.shared.version.load(Ordering::Relaxed))?;
+        Some(
+            ApiVersion::unpacked(self.shared.version_min.load(Ordering::Relaxed))
+                .map_or(agreed, |lowest| agreed.max(lowest)),
+        )
     }
 
     /// Asks for the daemon's version and agrees on the lower of its and ours, or the lowest that it still speaks. Asking
@@ -153,7 +124,7 @@ impl Daemon {
             Err(error) => return Err(error),
         };
         let agreed = theirs.map_or(ApiVersion::LOWEST, |theirs| theirs.min(ApiVersion::HIGHEST));
-        self.shared.version.store(pack(agreed), Ordering::Relaxed);
+        self.shared.version.store(agreed.packed(), Ordering::Relaxed);
         Ok(self.api_version().unwrap_or(agreed))
     }
 
@@ -175,7 +146,7 @@ impl Daemon {
         // Without a version, so that no daemon can refuse it for its age.
         let request = request(Method::GET, "/version", None)?;
         let version: Map = self.decode(&self.answer(request).await?.body)?;
-        let lowest = ApiVersion::parse(json::text(&version, "MinAPIVersion")).map_or(0, pack);
+        let lowest = ApiVersion::parse(json::text(&version, "MinAPIVersion")).map_or(0, ApiVersion::packed);
         self.shared.version_min.store(lowest, Ordering::Relaxed);
         Ok(version)
     }
@@ -506,16 +477,4 @@ fn request(method: Method, target: &str, body: Option<&Value>) -> Result<Request
             .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     Ok(request)
-}
-
-fn pack(version: ApiVersion) -> u32 {
-    (u32::from(version.major) << 16) | u32::from(version.minor)
-}
-
-fn unpack(packed: u32) -> Option<ApiVersion> {
-    // Both halves have sixteen bits.
-    (packed != 0).then(|| ApiVersion {
-        major: (packed >> 16) as u16,
-        minor: packed as u16,
-    })
 }

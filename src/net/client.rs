@@ -117,10 +117,12 @@ impl Client {
             }
             if let Some(error) = error.downcast_ref::<hyper::Error>() {
                 if error.is_parse() {
-                    return SendError::Garbled {
-                        address,
-                        reason: error.to_string(),
+                    let advice = match self.connector.target.tls {
+                        None => "; does the other side speak TLS?",
+                        Some(_) => "",
                     };
+                    let reason = format!("{error}{advice}");
+                    return SendError::Garbled { address, reason };
                 }
                 if error.is_user() {
                     return SendError::Request(error.to_string());

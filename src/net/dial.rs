@@ -14,6 +14,9 @@ use super::{Address, Stream, Tls};
 /// Silence on a TCP connection after which the peer is asked whether it is still there, and the pause between askings.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
+/// Askings without an answer after which the peer is taken for gone: two minutes in all.
+const KEEP_ALIVE_ASKINGS: u32 = 3;
+
 /// Why there is no connection.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DialError {
@@ -127,7 +130,10 @@ fn explain(error: &io::Error) -> String {
         Some(Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         )) => "; the name has to be among the certificate's subject alternative names",
-        Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => "; is it signed by the given CA?",
+        // The latter comes from an authority of the same name with another key.
+        Some(Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)) => {
+            "; is it signed by the given CA?"
+        }
         Some(Error::InvalidMessage(_)) => "; does the other side speak TLS?",
         _ => "",
     };
@@ -156,5 +162,6 @@ pub(super) fn tune(socket: &TcpStream) -> io::Result<()> {
     sockopt::set_socket_keepalive(socket, true)?;
     sockopt::set_tcp_keepidle(socket, KEEP_ALIVE)?;
     sockopt::set_tcp_keepintvl(socket, KEEP_ALIVE)?;
+    sockopt::set_tcp_keepcnt(socket, KEEP_ALIVE_ASKINGS)?;
     Ok(())
 }

@@ -103,13 +103,12 @@ async fn receive(stream: &mut Stream, bytes_max: usize) -> Result<Head, HeadErro
         }
         // Parsing begins at the first byte each time, so it waits for what can be the end; a client that sends byte by
         // byte would cost much otherwise. The first bytes are looked at to refuse other protocols at once.
-        if before == 0 || ends(&raw[before.saturating_sub(3)..]) {
-            if let Some(head) = parse(&raw)? {
-                return Ok(Head {
-                    raw: raw.freeze(),
-                    ..head
-                });
-            }
+        let worthwhile = before == 0 || ends(&raw[before.saturating_sub(2)..]);
+        if worthwhile && let Some(head) = parse(&raw)? {
+            return Ok(Head {
+                raw: raw.freeze(),
+                ..head
+            });
         }
         if raw.len() >= bytes_max {
             return Err(HeadError::TooLong(bytes_max));

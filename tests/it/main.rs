@@ -8,6 +8,7 @@ mod go_expressions;
 mod golden;
 mod journal;
 mod live_cli;
+mod live;
 mod metrics;
 mod openb;
 mod reference;

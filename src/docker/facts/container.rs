@@ -310,3 +310,136 @@ fn networks(container: &Map) -> Option<Vec<NetworkEndpoint>> {
     found.sort_by(|one, other| one.network.cmp(&other.network));
     Some(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(listed: Value, inspected: Value) -> Result<ContainerFacts, FactsError> {
+        let object = |value: Value| value.as_object().cloned().expect("an object");
+        ContainerFacts::read(&object(listed), &object(inspected))
+    }
+
+    fn port(container_port: &str, host_ip: &str, host_port: &str) -> PortBinding {
+        let [container_port, host_ip, host_port] = [container_port, host_ip, host_port].map(str::to_owned);
+        PortBinding {
+            container_port,
+            host_ip,
+            host_port,
+        }
+    }
+
+    #[test]
+    fn a_container_is_what_both_answers_say() {
+        let listed = json!({
+            "Id": "abc", "Names": ["/web", "/db/alias"], "Image": "nginx", "ImageID": "sha256:1", "State": "running",
+            "Created": 1, "Labels": {"old": "1"}, "Mounts": []
+        });
+        let end = json!({
+            "NetworkID": "n1", "EndpointID": "e1", "MacAddress": "02:42", "IPAddress": "172.17.0.2", "IPPrefixLen": 16,
+            "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0
+        });
+        let inspected = json!({
+            "Id": "abc", "Name": "/web", "Created": "2026-11-23T04:33:34.5Z", "Image": "sha256:1",
+            "Config": {"Image": "nginx:1", "Env": ["A=b"], "Labels": {"a": "b"}, "ExposedPorts": {"90/tcp": {}, "80/tcp": {}}},
+            "HostConfig": {
+                "CpuShares": 512, "Memory": 1024, "NanoCpus": 5, "NetworkMode": "default", "AutoRemove": true,
+                "PortBindings": {"90/tcp": null, "80/tcp": [{"HostIp": "", "HostPort": "8080"}]},
+                "VolumesFrom": ["db:ro"], "Links": ["/db:/web/db"]
+            },
+            "State": {
+                "Running": true, "ExitCode": 0, "StartedAt": "2026-11-23T04:33:35Z", "FinishedAt": "0001-01-01T00:00:00Z",
+                "Health": {"Status": "starting"}
+            },
+            "Mounts": [{"Type": "volume", "Name": "v", "Destination": "/v"}, {"Type": "bind", "Destination": "/b"}],
+            "NetworkSettings": {
+                "Ports": {"80/tcp": [{"HostIp": "::", "HostPort": "8080"}, {"HostIp": "0.0.0.0", "HostPort": "8080"}], "90/tcp": null},
+                "Networks": {"z": null, "bridge": end}
+            }
+        });
+        let mut facts = read(listed, inspected).expect("a container");
+        assert_eq!(
+            (facts.names.join(" "), facts.image.as_str()),
+            ("/web /db/alias".to_owned(), "nginx:1")
+        );
+        assert_eq!(
+            (facts.labels.len(), facts.labels.get("a").map(String::as_str)),
+            (1, Some("b"))
+        );
+        let limits = Limits {
+            cpu_shares: 512,
+            nano_cpus: 5,
+            memory: 1024,
+            ..Limits::default()
+        };
+        assert_eq!(
+            (facts.limits, facts.auto_remove, facts.env.join(" ")),
+            (limits, true, "A=b".to_owned())
+        );
+        assert_eq!(facts.exposed_ports, ["80/tcp", "90/tcp"]);
+        assert_eq!(facts.port_bindings, [port("80/tcp", "", "8080")]);
+        assert_eq!(
+            facts.published_ports,
+            [port("80/tcp", "0.0.0.0", "8080"), port("80/tcp", "::", "8080")]
+        );
+        assert_eq!(
+            (facts.volumes_from.join(" "), facts.links.join(" ")),
+            ("db:ro".to_owned(), "/db:/web/db".to_owned())
+        );
+        assert_eq!(
+            facts
+                .mounts
+                .iter()
+                .map(|mount| mount.destination.as_str())
+                .collect::<Vec<_>>(),
+            ["/v", "/b"]
+        );
+        let networks: Vec<_> = facts
+            .networks
+            .iter()
+            .map(|end| (end.network.as_str(), end.ipv4_address.as_str()))
+            .collect();
+        assert_eq!(networks, [("bridge", "172.17.0.2/16"), ("z", "")]);
+        assert_eq!(
+            (facts.state.health.as_deref(), facts.state.finished_at),
+            (Some("starting"), None)
+        );
+        facts.shift_times(1_000_000_000);
+        assert_eq!(facts.created, Timestamp::parse("2026-11-23T04:33:35.5Z"));
+        assert_eq!(
+            (facts.state.started_at, facts.state.finished_at),
+            (Timestamp::parse("2026-11-23T04:33:36Z"), None)
+        );
+    }
+
+    #[test]
+    fn other_makes_leave_much_out() {
+        // As Podman lists containers, and as one is known before it has been inspected.
+        let listed = json!({
+            "Id": "abc", "Names": ["/web"], "Image": "docker.io/library/nginx:latest", "Created": 7, "State": "paused",
+            "Labels": null, "Mounts": null, "HostConfig": {"NetworkMode": "host"}, "NetworkSettings": {"Networks": null},
+            "Ports": [{"PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}, {"PrivatePort": 90, "Type": "udp"}]
+        });
+        let facts = read(listed.clone(), json!({})).expect("a container");
+        assert_eq!(
+            (facts.network_mode.as_str(), facts.created),
+            ("host", Some(Timestamp::from_seconds(7)))
+        );
+        assert_eq!(facts.published_ports, [port("80/tcp", "", "8080")]);
+        assert!(facts.state.running && facts.state.paused && facts.networks.is_empty() && facts.labels.is_empty());
+        let inspected = json!({
+            "Name": "web", "Config": {"ExposedPorts": null}, "HostConfig": null, "NetworkSettings": {"Ports": {}},
+            "State": {"Status": "exited", "Running": false, "ExitCode": 3, "Health": {"Status": ""}}
+        });
+        let facts = read(listed, inspected).expect("a container");
+        assert_eq!(
+            (facts.published_ports.len(), facts.state.exit_code, facts.state.health),
+            (0, 3, None)
+        );
+        assert_eq!(
+            read(json!({"Names": ["/x"]}), json!({})),
+            Err(FactsError::NoId("a container"))
+        );
+    }
+}
