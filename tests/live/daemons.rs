@@ -9,12 +9,14 @@
 mod image;
 mod network;
 mod node;
+mod registry;
 mod shared;
 
 use std::ops::Index;
 use std::thread;
 
 pub use node::{Node, Setup};
+pub use registry::Registry;
 pub use shared::shared;
 
 /// Daemons that were started together.

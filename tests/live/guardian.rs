@@ -5,8 +5,8 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -45,12 +45,36 @@ pub fn guard(needs: &[Need]) -> Result<ExitCode, String> {
     if std::env::var_os(SWITCH).is_some_and(|value| value == "no") {
         return Err(format!("{SWITCH}=no"));
     }
+    if !rustix::process::geteuid().is_root() {
+        return Err("these tests must be run as root".to_owned());
+    }
+    ctrlc::set_handler(interrupt).map_err(|error| format!("signals cannot be handled: {error}"))?;
+    let outcome = supply_and_run(needs);
+    if INTERRUPTED.load(Ordering::SeqCst) {
+        eprintln!("\nswarmlab: interrupted");
+        return Ok(ExitCode::from(130));
+    }
+    outcome
+}
+
+fn supply_and_run(needs: &[Need]) -> Result<ExitCode, String> {
     let parent = parent_directory()?;
     programs::ensure(needs, &parent)?;
     let scratch = Scratch::open(&parent)?;
-    let status = run(&scratch.directory)?;
-    drop(scratch);
-    Ok(status)
+    run(&scratch.directory)
+}
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// The process to end with the laboratory, once it runs.
+static LABORATORY_PID: AtomicI32 = AtomicI32::new(0);
+
+/// Ends the laboratory; what cleans up behind it then runs as always.
+fn interrupt() {
+    INTERRUPTED.store(true, Ordering::SeqCst);
+    if let Some(pid) = Pid::from_raw(LABORATORY_PID.load(Ordering::SeqCst)) {
+        rustix::process::kill_process(pid, Signal::KILL).ok();
+    }
 }
 
 /// The directory of all runs. It belongs to us and nobody else can write to it, so what is in it is ours.
@@ -192,26 +216,23 @@ fn run(scratch: &Path) -> Result<ExitCode, String> {
         .process_group(0)
         .spawn()
         .map_err(|error| format!("the laboratory does not start: {error}"))?;
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let (pid, seen) = (Pid::from_child(&child), Arc::clone(&interrupted));
-    let handler = ctrlc::set_handler(move || {
-        seen.store(true, Ordering::SeqCst);
-        rustix::process::kill_process(pid, Signal::KILL).ok();
-    });
-    handler.map_err(|error| format!("signals cannot be handled: {error}"))?;
-    let status = child
-        .wait()
-        .map_err(|error| format!("the laboratory is lost: {error}"))?;
-    if interrupted.load(Ordering::SeqCst) {
-        eprintln!("\nswarmlab: interrupted");
+    LABORATORY_PID.store(Pid::from_child(&child).as_raw_nonzero().get(), Ordering::SeqCst);
+    if INTERRUPTED.load(Ordering::SeqCst) {
+        interrupt();
+    }
+    let ended = child.wait();
+    LABORATORY_PID.store(0, Ordering::SeqCst);
+    let status = ended.map_err(|error| format!("the laboratory is lost: {error}"))?;
+    if INTERRUPTED.load(Ordering::SeqCst) {
         return Ok(ExitCode::from(130));
     }
-    match status.code() {
-        Some(code) => Ok(ExitCode::from(u8::try_from(code).unwrap_or(101))),
-        None => {
-            let signal = status.signal().unwrap_or_default();
-            println!("\ntest result: FAILED. The tests were ended by signal {signal}");
-            Ok(ExitCode::from(101))
-        }
-    }
+    let end = match (status.code(), status.signal()) {
+        // It has said itself how the tests went.
+        (Some(0), _) => return Ok(ExitCode::SUCCESS),
+        (Some(101), _) => return Ok(ExitCode::from(101)),
+        (Some(code), _) => format!("with exit code {code}"),
+        (None, signal) => format!("by signal {}", signal.unwrap_or_default()),
+    };
+    println!("\n\ntest result: FAILED. The laboratory ended {end} before the tests did");
+    Ok(ExitCode::from(101))
 }

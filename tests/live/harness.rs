@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::clients::Client;
-use crate::daemons::{self, Daemons, Node, Setup};
+use crate::daemons::{self, Daemons, Node, Registry, Setup};
 use crate::guardian;
 use crate::runner::{Case, cases};
 
-pub const CASES: [Case; 12] = cases!(harness:
+pub const CASES: [Case; 13] = cases!(harness:
     daemons_have_their_names_labels_and_image,
     a_port_is_published_on_every_node_at_once,
     nodes_have_networks_volumes_and_limits_of_their_own,
@@ -25,6 +25,7 @@ pub const CASES: [Case; 12] = cases!(harness:
     commands_run_on_a_terminal_and_end_at_their_deadline,
     compose_brings_up_a_project needs Compose,
     podman_serves_the_same_clients needs Podman,
+    images_travel_through_a_registry needs Registry,
     nothing_is_left_of_dropped_daemons,
     nothing_is_left_of_a_killed_run,
 );
@@ -36,7 +37,8 @@ const SERVE: &str = "echo here is $NAME >/index.html; exec httpd -f -p 80";
 
 fn serve(node: &Node, options: &[&str]) -> String {
     let name = format!("NAME={}", node.name());
-    let mut words = vec!["run", "--detach", "--env", &name];
+    // Told to end, it does not, so that without this every orderly end takes ten seconds.
+    let mut words = vec!["run", "--detach", "--stop-timeout", "1", "--env", &name];
     words.extend(options);
     words.extend(["busybox", "sh", "-c", SERVE]);
     node.docker().ok(words)
@@ -283,6 +285,17 @@ fn podman_serves_the_same_clients() {
     assert_eq!(daemons[1].docker().ok(["images", "--quiet"]), "");
     daemons[0].restart();
     assert_eq!(docker.ok(["ps", "--all", "--quiet"]).lines().count(), 1);
+}
+
+fn images_travel_through_a_registry() {
+    let daemons = daemons::shared();
+    let registry = Registry::start();
+    let name = registry.image("app:1");
+    daemons[0].docker().ok(["tag", "busybox", &name]);
+    daemons[0].docker().ok(["push", &name]);
+    assert_eq!(daemons[1].docker().ok(["run", "--rm", &name, "echo", "here"]), "here");
+    let missing = daemons[1].docker().fails(["pull", &registry.image("nothing:1")]);
+    assert!(missing.contains("not found"), "{missing}");
 }
 
 fn nothing_is_left_of_dropped_daemons() {

@@ -8,6 +8,21 @@ use std::sync::atomic::{AtomicU8, Ordering};
 /// The tests' own address. A registry or a manager that nodes must reach listens here.
 pub const OWN_ADDRESS: &str = "10.231.0.1";
 
+/// The laboratory's own end of the network, made when it is first needed.
+pub fn open() {
+    static BRIDGE: OnceLock<()> = OnceLock::new();
+    BRIDGE.get_or_init(|| {
+        // Names of network namespaces are kept in /run, which the rest of the machine must not see.
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"])
+            .status();
+        assert!(mounted.is_ok_and(|status| status.success()), "a /run of our own");
+        ip(&format!(
+            "link set lo up\nlink add lab0 type bridge\naddr add {OWN_ADDRESS}/24 dev lab0\nlink set lab0 up\n"
+        ));
+    });
+}
+
 /// The connection of one node. Dropping it takes the cable away.
 pub struct Cable {
     number: u8,
@@ -17,17 +32,7 @@ impl Cable {
     /// A network namespace for a node, with the next free address on the bridge.
     pub fn lay() -> Self {
         static LAST: AtomicU8 = AtomicU8::new(10);
-        static BRIDGE: OnceLock<()> = OnceLock::new();
-        BRIDGE.get_or_init(|| {
-            // Names of network namespaces are kept in /run, which the rest of the machine must not see.
-            let mounted = Command::new("mount")
-                .args(["-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"])
-                .status();
-            assert!(mounted.is_ok_and(|status| status.success()), "a /run of our own");
-            ip(&format!(
-                "link set lo up\nlink add lab0 type bridge\naddr add {OWN_ADDRESS}/24 dev lab0\nlink set lab0 up\n"
-            ));
-        });
+        open();
         let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
         assert!(number < 255, "no address is left on the bridge");
         let cable = Self { number };

@@ -9,8 +9,8 @@ use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::image;
-use super::network::Cable;
+use super::network::{self, Cable};
+use super::{image, registry};
 use crate::clients::Client;
 use crate::guardian;
 use crate::programs;
@@ -100,7 +100,9 @@ impl Node {
         let scratch = guardian::laboratory().expect("in the laboratory");
         let directory = scratch.join(cable.namespace());
         fs::create_dir(&directory).expect("the node's directory");
-        fs::write(directory.join("daemon.json"), "{}").expect("the daemon's configuration");
+        let registry = format!("{}:{}", network::OWN_ADDRESS, registry::PORT);
+        let settings = serde_json::json!({ "insecure-registries": [registry] });
+        fs::write(directory.join("daemon.json"), settings.to_string()).expect("the daemon's configuration");
         let node = Self {
             setup,
             directory,
