@@ -140,6 +140,8 @@ impl Drop for Scratch {
 /// Removes what a run leaves: its control groups with what still runs in them, its files, and last its lock.
 fn remove(directory: &Path, lock_path: &Path) {
     remove_cgroup(&cgroup_of(directory));
+    let nodes = fs::read_dir(directory).into_iter().flatten().flatten();
+    nodes.for_each(|node| remove_podman_cgroups(&node.path()));
     let until = Instant::now() + GONE_MAX;
     while let Err(error) = fs::remove_dir_all(directory) {
         if error.kind() == std::io::ErrorKind::NotFound {
@@ -168,6 +170,24 @@ pub fn remove_cgroup(name: &str) {
         while !remove_group(&group) && Instant::now() < until {
             thread::sleep(Duration::from_millis(20));
         }
+    }
+}
+
+/// Podman puts the groups of all its containers into one of the machine's, so ours are told by the IDs that are kept in
+/// the directory of a node. The common group goes when it is empty, and only then.
+pub fn remove_podman_cgroups(node: &Path) {
+    let lists = ["overlay", "vfs"].map(|driver| node.join(format!("data/{driver}-containers/containers.json")));
+    let Some(text) = lists.iter().find_map(|list| fs::read_to_string(list).ok()) else {
+        return;
+    };
+    let listed: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap_or_default();
+    for id in listed.iter().filter_map(|container| container["id"].as_str()) {
+        remove_cgroup(&format!("libpod_parent/libpod-{id}"));
+    }
+    for hierarchy in fs::read_dir(CGROUPS).into_iter().flatten().flatten() {
+        let common = hierarchy.path().join("libpod_parent");
+        fs::remove_dir(common.join("conmon")).ok();
+        fs::remove_dir(common).ok();
     }
 }
 

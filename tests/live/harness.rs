@@ -279,12 +279,16 @@ fn podman_serves_the_same_clients() {
     let docker = daemons[0].docker();
     assert_eq!(docker.ok(["info", "--format", "{{.Name}}"]), "node-3");
     assert_eq!(docker.ok(["run", "--rm", "busybox", "echo", "here"]), "here");
-    serve(&daemons[0], &["--publish", "80:80"]);
+    let id = serve(&daemons[0], &["--publish", "80:80"]);
     let page = || fetch(&format!("{}:80", daemons[0].ip())).unwrap_or_default();
     eventually(page, |page| page.contains("here is node-3"));
+    assert!(control_groups(&format!("libpod_parent/libpod-{id}")) > 0);
     assert_eq!(daemons[1].docker().ok(["images", "--quiet"]), "");
     daemons[0].restart();
-    assert_eq!(docker.ok(["ps", "--all", "--quiet"]).lines().count(), 1);
+    assert_eq!(docker.ok(["ps", "--all", "--quiet", "--no-trunc"]), id);
+    docker.ok(["start", &id]);
+    drop(daemons);
+    assert_eq!(control_groups(&format!("libpod_parent/libpod-{id}")), 0);
 }
 
 fn images_travel_through_a_registry() {

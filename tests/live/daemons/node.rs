@@ -389,6 +389,7 @@ impl Drop for Node {
     fn drop(&mut self) {
         self.kill();
         guardian::remove_cgroup(&self.cgroup());
+        guardian::remove_podman_cgroups(&self.directory);
         if let Err(error) = fs::remove_dir_all(&self.directory) {
             // The guardian tries again.
             eprintln!("swarmlab: {} is not removed yet: {error}", self.directory.display());

@@ -12,6 +12,9 @@ for kept in /etc/docker /etc/cni/net.d /var/lib/cni; do
     mount --bind "$NODE_DIRECTORY$kept" "$kept"
 done
 
+# At a boot addresses are free again, as Podman's package has it on a whole machine.
+rm -rf /var/lib/cni/networks
+
 launch() {
     "$@" >>"$NODE_DIRECTORY/daemon.log" 2>&1 </dev/null &
     daemon=$!
