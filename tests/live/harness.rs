@@ -30,7 +30,8 @@ pub const CASES: [Case; 13] = cases!(harness:
     nothing_is_left_of_a_killed_run,
 );
 
-const SOON: Duration = Duration::from_secs(10);
+/// Long enough on a machine that is busy with other things, too.
+const SOON: Duration = Duration::from_secs(20);
 
 /// A web server that says who it is.
 const SERVE: &str = "echo here is $NAME >/index.html; exec httpd -f -p 80";
@@ -214,17 +215,21 @@ fn commands_run_on_a_terminal_and_end_at_their_deadline() {
     for docker in Client::every_docker(&daemons[0].endpoint()) {
         let mut shell = docker.terminal(["run", "--interactive", "--tty", "--rm", "busybox", "sh"]);
         shell.expect("# ", SOON);
-        shell.send("stty size\n");
-        shell.expect("24 80", SOON);
-        shell.resize(100, 50);
-        eventually(
-            || {
+        // The client tells the size only once it has attached, and does not hear of changes before that: on a busy
+        // machine the shell is there first.
+        let mut size = |wanted: (u16, u16)| {
+            let ask = || {
+                shell.resize(wanted.0, wanted.1 - 1);
+                shell.resize(wanted.0, wanted.1);
+                std::thread::sleep(Duration::from_millis(100));
                 shell.send("stty size\n");
                 std::thread::sleep(Duration::from_millis(100));
                 shell.out()
-            },
-            |out| out.contains("50 100"),
-        );
+            };
+            eventually(ask, |out| out.contains(&format!("{} {}", wanted.1, wanted.0)));
+        };
+        size((80, 24));
+        size((100, 50));
         shell.send("exit 7\n");
         assert_eq!(shell.finish().code, Some(7));
 
