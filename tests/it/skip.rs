@@ -9,7 +9,12 @@ use std::path::{Path, PathBuf};
 pub fn skip(reason: &str) {
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     let mut out = std::io::stderr().lock();
-    writeln!(out, "{test} ... skipped: {reason}").expect("the error output can be written");
+    writeln!(out, "{}", line(&test, reason)).expect("the error output can be written");
+}
+
+/// What is said of a skipped test, in every binary of tests.
+pub fn line(test: &str, reason: &str) -> String {
+    format!("{test} ... skipped: {reason}")
 }
 
 /// The directory of the real trace with this name, which the repository holds no copy of.
