@@ -4,10 +4,10 @@
 //! Owns bytes, sockets and certificates. Must not know Docker, Swarm or scheduling.
 
 mod address;
-mod follow;
 mod body;
 mod client;
 mod dial;
+mod follow;
 pub mod head;
 pub mod headers;
 mod listen;
@@ -18,8 +18,8 @@ mod tunnel;
 pub use address::{Address, AddressError};
 pub use body::{Body, BoxError, Sender, channel, empty, full, streamed};
 pub use client::{Client, SendError};
-pub use follow::followed_by;
 pub use dial::{DialError, dial};
+pub use follow::followed_by;
 pub use listen::{Incoming, ListenError, Listener};
 pub use stream::Stream;
 pub use tls::Tls;

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::StatusCode;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -104,7 +104,10 @@ pub(super) async fn build(call: Call) -> Result<Answer, Failure> {
     manager.builds.remember(&build_id, engine);
     manager.builds.remember(call.parameter("session"), engine);
     let name = manager.engine_name(engine);
-    let query: Vec<(&str, &str)> = pairs.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    let query: Vec<(&str, &str)> = pairs
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .collect();
     let target = format!("{}{}", call.request.uri().path(), path::query(&query));
     let answer = proxy::forward(&manager, call.request, &target, engine, &daemon).await?;
     let status = answer.status();

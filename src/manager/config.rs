@@ -53,9 +53,8 @@ impl Config {
         let host = json::map(&body, "HostConfig").cloned().unwrap_or_default();
         let reserved = Resources::new(
             // Shares are whole CPUs, as in the original; --cpus, which it did not know, counts as much.
-            Cpus::whole(positive(json::number(&host, "CpuShares"))).max(Cpus::from_nanos(positive(json::number(
-                &host, "NanoCpus",
-            )))),
+            Cpus::whole(positive(json::number(&host, "CpuShares")))
+                .max(Cpus::from_nanos(positive(json::number(&host, "NanoCpus")))),
             Bytes::new(positive(json::number(&host, "Memory"))),
         );
         let (request, env) = request_of(&body, &host, reserved)?;
@@ -78,7 +77,9 @@ impl Config {
 
     /// Adds a constraint, which the container's labels then carry as well.
     pub(super) fn add_constraint(&mut self, constraint: String) {
-        let Request { constraints, labels, .. } = &mut self.request;
+        let Request {
+            constraints, labels, ..
+        } = &mut self.request;
         constraints.push(constraint);
         let all = Value::from(constraints.as_slice()).to_string();
         labels.insert("com.docker.swarm.constraints".to_owned(), all);
@@ -90,17 +91,21 @@ impl Config {
             return;
         }
         let endpoints = json::map_mut(json::map_mut(&mut self.body, "NetworkingConfig"), "EndpointsConfig");
-        let renamed = std::mem::take(endpoints).into_iter().map(|(key, endpoint)| match key.split_once('/') {
-            Some((node, network)) if is_node(node) => (network.to_owned(), endpoint),
-            _ => (key, endpoint),
-        });
+        let renamed = std::mem::take(endpoints)
+            .into_iter()
+            .map(|(key, endpoint)| match key.split_once('/') {
+                Some((node, network)) if is_node(node) => (network.to_owned(), endpoint),
+                _ => (key, endpoint),
+            });
         *endpoints = renamed.collect();
     }
 
     /// What a daemon with so many CPUs is told, for a container with these labels.
     pub(super) fn for_daemon(&self, labels: &Labels, real: Cpus) -> Map {
         let mut body = self.body.clone();
-        let labels = labels.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str())));
+        let labels = labels
+            .iter()
+            .map(|(key, value)| (key.clone(), Value::from(value.as_str())));
         json::set(&mut body, "Labels", Value::Object(labels.collect()));
         let asked = json::map(&body, "HostConfig").map_or(0, |host| positive(json::number(host, "CpuShares")));
         if asked > 0 {
@@ -152,11 +157,7 @@ pub(super) fn request_of_existing(inspected: &Map, real: Cpus) -> Request {
 }
 
 /// The request, and the environment without expressions.
-fn request_of(
-    config: &Map,
-    host: &Map,
-    resources: Resources,
-) -> Result<(Request, Vec<String>), ReschedulePolicyError> {
+fn request_of(config: &Map, host: &Map, resources: Resources) -> Result<(Request, Vec<String>), ReschedulePolicyError> {
     let mut env: Vec<String> = owned(config, "Env");
     let mut labels: Labels = json::map(config, "Labels")
         .into_iter()
@@ -221,7 +222,9 @@ pub(super) fn port_bindings(ports: Option<&Map>) -> Vec<PortBinding> {
 /// Moves what the first clients put at the top level to where daemons look for it (`scheduling.md` §1, step 3).
 fn move_legacy_fields(body: &mut Map) {
     for (legacy, own) in LEGACY {
-        let Some(value) = json::get(body, legacy).cloned() else { continue };
+        let Some(value) = json::get(body, legacy).cloned() else {
+            continue;
+        };
         let says_nothing = value.is_null() || value == Value::from(0) || value == Value::from("");
         json::remove(body, legacy);
         if says_nothing {

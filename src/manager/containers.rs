@@ -36,7 +36,9 @@ pub(super) async fn list(call: Call) -> Result<Answer, Failure> {
             if let Some(chunk) = more {
                 manager.keeper.with(|state| {
                     for container in chunk {
-                        let Some((engine, record)) = state.shown(*container) else { continue };
+                        let Some((engine, record)) = state.shown(*container) else {
+                            continue;
+                        };
                         if !std::mem::take(&mut first) {
                             piece.push(b',');
                         }
@@ -85,14 +87,21 @@ struct Candidate<'a> {
 impl Choice {
     fn new(call: &Call, filters: Filters) -> Result<Choice, Failure> {
         let given = |name: &str| Some(call.parameter(name).to_owned()).filter(|value| !value.is_empty());
-        let exited = filters.numbers("exited").map_err(|error| Failure::internal(error.to_string()))?;
+        let exited = filters
+            .numbers("exited")
+            .map_err(|error| Failure::internal(error.to_string()))?;
         let limit = usize::try_from(call.number("limit")).unwrap_or(0);
         // Who asks for a status that stopped containers have wants to see them; the original thought of one only.
         let asks_for_stopped = ["exited", "created", "dead"]
             .iter()
             .any(|status| filters.values("status").any(|value| value == *status));
         Ok(Choice {
-            all: call.flag("all") || limit > 0 || call.has("before") || call.has("since") || asks_for_stopped || !exited.is_empty(),
+            all: call.flag("all")
+                || limit > 0
+                || call.has("before")
+                || call.has("since")
+                || asks_for_stopped
+                || !exited.is_empty(),
             limit,
             before: given("before").or_else(|| filters.values("before").next().map(str::to_owned)),
             since: given("since").or_else(|| filters.values("since").next().map(str::to_owned)),
@@ -105,7 +114,10 @@ impl Choice {
     fn of(&self, state: &State) -> Result<Vec<ContainerIdx>, Failure> {
         let bound = |query: &Option<String>| match query {
             None => Ok(None),
-            Some(query) => match state.find_container(query).and_then(|placed| state.record(placed.container)) {
+            Some(query) => match state
+                .find_container(query)
+                .and_then(|placed| state.record(placed.container))
+            {
                 Some(record) => Ok(Some((record.created.clone(), record.id.clone()))),
                 None => Err(Failure::not_found(format!("No such container {query}"))),
             },
@@ -113,7 +125,9 @@ impl Choice {
         let (before, since) = (bound(&self.before)?, bound(&self.since)?);
         let mut chosen: Vec<(&str, &str, ContainerIdx)> = Vec::new();
         for (engine, _, container, record) in state.records() {
-            let Some(known) = state.cluster.container(container) else { continue };
+            let Some(known) = state.cluster.container(container) else {
+                continue;
+            };
             let candidate = Candidate {
                 state,
                 engine,
@@ -167,10 +181,16 @@ impl Choice {
             && (!filters.has("node") || filters.matches("node", engine.name()))
             && (self.exited.is_empty() || (!running && self.exited.contains(&record.state.exit_code)))
             && (!filters.has("health") || filters.equals("health", words::health(&record.state)))
-            && (!filters.has("volume") || filters.values("volume").any(|value| record.mounts.iter().any(|mount| **mount == *value)))
+            && (!filters.has("volume")
+                || filters
+                    .values("volume")
+                    .any(|value| record.mounts.iter().any(|mount| **mount == *value)))
             && (!filters.has("network") || filters.values("network").any(attached))
             && (!filters.has("ancestor") || filters.values("ancestor").any(ancestor))
-            && (!filters.has("publish") || filters.values("publish").any(|value| publishes(state, *container, value)))
+            && (!filters.has("publish")
+                || filters
+                    .values("publish")
+                    .any(|value| publishes(state, *container, value)))
             && filters.values("is-task").all(|value| match value {
                 "true" | "1" => labels.contains_key(TASK_LABEL),
                 "false" | "0" => !labels.contains_key(TASK_LABEL),
@@ -268,9 +288,11 @@ impl State {
 /// `DELETE /containers/{n}` (`api.md` §4.3).
 pub(super) async fn remove(call: Call) -> Result<Answer, Failure> {
     let (manager, name) = (&call.manager, &call.matched.name);
-    let placed = manager
-        .keeper
-        .with(|state| reach(state, name, || Failure::not_found(format!("Container {name} not found"))))?;
+    let placed = manager.keeper.with(|state| {
+        reach(state, name, || {
+            Failure::not_found(format!("Container {name} not found"))
+        })
+    })?;
     let removed = placed
         .daemon
         .remove_container(&placed.id, call.flag("force"), call.flag("v"), call.flag("link"))
@@ -338,7 +360,9 @@ impl super::Manager {
     /// Looks at a container again. What fails is repaired by the next refresh.
     pub(super) async fn refresh_one(self: &std::sync::Arc<Self>, placed: &Placed) {
         let containers = [placed.id.clone()];
-        let refreshed = self.refresh_containers(placed.engine, &placed.daemon, &containers).await;
+        let refreshed = self
+            .refresh_containers(placed.engine, &placed.daemon, &containers)
+            .await;
         if let Err(error) = refreshed {
             tracing::debug!(container = placed.id, "Refreshing a container failed: {error}");
         }
@@ -357,8 +381,12 @@ impl super::Manager {
         }
         let engines = self.keeper.with(|state| {
             let wanted = |engine: &Engine| all || nodes.iter().any(|node| node == engine.name());
-            let engines = state.validated().filter(|(_, engine)| engine.is_healthy() && wanted(engine));
-            engines.map(|(id, engine)| (id, engine.daemon.clone())).collect::<Vec<_>>()
+            let engines = state
+                .validated()
+                .filter(|(_, engine)| engine.is_healthy() && wanted(engine));
+            engines
+                .map(|(id, engine)| (id, engine.daemon.clone()))
+                .collect::<Vec<_>>()
         });
         let mut refreshing = tokio::task::JoinSet::new();
         for (id, daemon) in engines {

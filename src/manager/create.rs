@@ -106,7 +106,10 @@ impl Manager {
     async fn attempt(self: &Arc<Self>, wanted: &Wanted, from: &Registry<'_>) -> Result<Created, Unplaced> {
         let started = Instant::now();
         let reserved = self.keeper.with(|state| state.reserve(wanted));
-        self.metrics.decided(reserved.as_ref().err().map(|unplaced| &unplaced.error), started.elapsed());
+        self.metrics.decided(
+            reserved.as_ref().err().map(|unplaced| &unplaced.error),
+            started.elapsed(),
+        );
         let reserved = reserved?;
         // Whatever happens from here on, the room is given back unless the container exists.
         let claim = Claim {
@@ -130,11 +133,7 @@ impl Manager {
             debug!(id, "Refreshing a new container failed: {error}");
         }
         let warnings = json::texts(&answer, "Warnings").map(str::to_owned).collect();
-        Ok(Created {
-            id,
-            warnings,
-            reserved,
-        })
+        Ok(Created { id, warnings, reserved })
     }
 
     /// Asks the daemon to create the container; if it lacks the image, pulls that first (`scheduling.md` §9.2).

@@ -114,7 +114,10 @@ impl Manager {
         });
         match told {
             Some((Transition::Disconnected, name, failures)) => {
-                tracing::error!(engine = name, "Flagging engine as unhealthy. Connect failed {failures} times");
+                tracing::error!(
+                    engine = name,
+                    "Flagging engine as unhealthy. Connect failed {failures} times"
+                );
                 self.announce(id, "engine_disconnect");
                 self.rescue_later(id);
             }

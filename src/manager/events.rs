@@ -95,7 +95,9 @@ fn wanted(filters: &Filters, event: &Map) -> bool {
         && (!filters.has("event") || filters.values("event").any(event_named))
         && (!filters.has("node") || filters.values("node").any(|value| value == attribute("node.name")))
         && (!filters.has("image")
-            || filters.values("image").any(|value| value == attribute("image") || value == id || value == attribute("name")))
+            || filters
+                .values("image")
+                .any(|value| value == attribute("image") || value == id || value == attribute("name")))
         && about("container", "container")
         && about("network", "network")
         && about("volume", "volume")

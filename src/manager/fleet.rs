@@ -76,9 +76,7 @@ impl Manager {
         };
         let daemon = Daemon::new(Address::Tcp(address.to_owned()), self.tls.clone(), timeouts);
         let now = self.now();
-        let added = self
-            .keeper
-            .with(|state| state.add_engine(address, daemon.clone(), now));
+        let added = self.keeper.with(|state| state.add_engine(address, daemon.clone(), now));
         let Some(id) = added else { return };
         let post = Post {
             removed: CancellationToken::new(),
@@ -121,6 +119,7 @@ impl Manager {
 
     /// The same, unless the engine has been removed.
     pub(super) fn revived_post(&self, id: EngineId) -> Option<Arc<Notify>> {
-        self.fleet.with(|posts| posts.get(&id).map(|post| Arc::clone(&post.revived)))
+        self.fleet
+            .with(|posts| posts.get(&id).map(|post| Arc::clone(&post.revived)))
     }
 }

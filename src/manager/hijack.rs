@@ -27,9 +27,10 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 /// A request about a container after which both sides speak another protocol.
 pub(super) async fn container(call: Call) -> Result<Answer, Failure> {
     let name = &call.matched.name;
-    let placed = call.manager.keeper.with(|state| {
-        reach(state, name, || Failure::not_found(format!("No such container: {name}")))
-    })?;
+    let placed = call
+        .manager
+        .keeper
+        .with(|state| reach(state, name, || Failure::not_found(format!("No such container: {name}"))))?;
     let target = with_query(&call.matched.path_with(&placed.id), call.request.uri());
     upgrade(call, &target, placed).await
 }
@@ -52,7 +53,10 @@ pub(super) async fn to_engine(call: Call, target: &str, engine: EngineId, daemon
 /// The same about a container, which is looked at again afterwards.
 async fn upgrade(call: Call, target: &str, placed: Placed) -> Result<Answer, Failure> {
     let (manager, engine, daemon) = (Arc::clone(&call.manager), placed.engine, placed.daemon.clone());
-    connect(call, target, engine, &daemon, async move { manager.refresh_one(&placed).await }).await
+    connect(call, target, engine, &daemon, async move {
+        manager.refresh_one(&placed).await
+    })
+    .await
 }
 
 /// Passes on a request for another protocol; if the daemon agrees, the client's connection becomes the daemon's.

@@ -78,7 +78,11 @@ pub(super) fn list(call: &Call) -> Result<Answer, Failure> {
 
 fn has_name(image: &ImageRecord) -> bool {
     let tag = image.facts.repo_tags.first().is_some_and(|tag| tag != NO_TAG);
-    tag || image.facts.repo_digests.first().is_some_and(|digest| digest != NO_DIGEST)
+    tag || image
+        .facts
+        .repo_digests
+        .first()
+        .is_some_and(|digest| digest != NO_DIGEST)
 }
 
 /// When the image that bounds a list was made.
@@ -133,7 +137,10 @@ fn shell_pattern(pattern: &str) -> Option<Regex> {
                     Some(class) => ("^", class.to_owned()),
                     None => ("", class),
                 };
-                regex.push_str(&format!("[{negated}{}]", class.replace('\\', r"\\").replace('[', r"\[")));
+                regex.push_str(&format!(
+                    "[{negated}{}]",
+                    class.replace('\\', r"\\").replace('[', r"\[")
+                ));
             }
             '\\' => regex.push_str(&regex::escape(&rest.next()?.to_string())),
             c => regex.push_str(&regex::escape(&c.to_string())),
@@ -184,7 +191,11 @@ pub(super) async fn save_several(call: Call) -> Result<Answer, Failure> {
     let holders: Holders = call.manager.keeper.with(|state| {
         let healthy = state.validated().filter(|(_, engine)| engine.is_healthy());
         let holds = |engine: &super::state::Engine, name: &str| {
-            let query = if name.contains(':') { name } else { crate::cluster::repository(name) };
+            let query = if name.contains(':') {
+                name
+            } else {
+                crate::cluster::repository(name)
+            };
             engine.images.iter().any(|held| held.image.matches(query))
         };
         healthy
@@ -352,7 +363,10 @@ fn faults_of<T>(outcomes: Outcomes<T>) -> Result<Vec<T>, Failure> {
         .filter(|status| *status == 409)
         .and_then(|status| StatusCode::from_u16(status).ok())
         .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let lines: Vec<String> = faults.iter().map(|(engine, error)| format!("{engine}: {error}")).collect();
+    let lines: Vec<String> = faults
+        .iter()
+        .map(|(engine, error)| format!("{engine}: {error}"))
+        .collect();
     Err(Failure::new(status, lines.join("\n")))
 }
 

@@ -23,7 +23,10 @@ pub(super) fn ping() -> Answer {
     let mut answer = Answer::new(net::full("OK"));
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store, must-revalidate"));
+    headers.insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("no-cache, no-store, must-revalidate"),
+    );
     headers.insert("ostype", HeaderValue::from_static(std::env::consts::OS));
     answer
 }
@@ -74,7 +77,10 @@ pub(super) fn info(call: &Call) -> Result<Answer, Failure> {
     add("Driver", json!(""));
     add("DriverStatus", json!(status));
     add("SystemStatus", json!(status));
-    add("Plugins", json!({ "Volume": [], "Network": [], "Authorization": null, "Log": null }));
+    add(
+        "Plugins",
+        json!({ "Volume": [], "Network": [], "Authorization": null, "Log": null }),
+    );
     add("MemoryLimit", json!(true));
     add("SwapLimit", json!(true));
     add("KernelMemory", json!(false));
@@ -136,7 +142,10 @@ struct Doing {
 impl Doing {
     fn on(state: &State, engine: &Engine) -> Doing {
         let mut doing = Doing::default();
-        for record in engine.known_containers().filter_map(|(_, container)| state.record(container)) {
+        for record in engine
+            .known_containers()
+            .filter_map(|(_, container)| state.record(container))
+        {
             doing.all += 1;
             if record.state.paused {
                 doing.paused += 1;
@@ -176,7 +185,10 @@ impl Counts {
 fn status(manager: &Manager, state: &State) -> Vec<[String; 2]> {
     let mut lines = vec![
         ["Role".to_owned(), "primary".to_owned()],
-        ["Strategy".to_owned(), state.scheduler.settings().strategy.name().to_owned()],
+        [
+            "Strategy".to_owned(),
+            state.scheduler.settings().strategy.name().to_owned(),
+        ],
         [
             "Filters".to_owned(),
             manager
@@ -231,7 +243,11 @@ fn add_engine(lines: &mut Vec<[String; 2]>, state: &State, engine: &Engine) {
         },
     );
     let labels = engine.facts.as_ref().map_or_else(String::new, |facts| {
-        let labels: Vec<String> = facts.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let labels: Vec<String> = facts
+            .labels
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
         labels.join(", ")
     });
     add("ID", engine.id().to_owned());
@@ -246,7 +262,10 @@ fn add_engine(lines: &mut Vec<[String; 2]>, state: &State, engine: &Engine) {
     add("UpdatedAt", engine.updated_at.to_seconds_text());
     add(
         "ServerVersion",
-        engine.facts.as_ref().map_or_else(String::new, |facts| facts.version.clone()),
+        engine
+            .facts
+            .as_ref()
+            .map_or_else(String::new, |facts| facts.version.clone()),
     );
 }
 
@@ -271,7 +290,10 @@ fn natural(a: &str, b: &str) -> std::cmp::Ordering {
                 text[zeros..digits].to_vec()
             };
             let (a_number, b_number) = (number(a_rest, a_digits), number(b_rest, b_digits));
-            let order = a_number.len().cmp(&b_number.len()).then_with(|| a_number.cmp(&b_number));
+            let order = a_number
+                .len()
+                .cmp(&b_number.len())
+                .then_with(|| a_number.cmp(&b_number));
             (order, a_digits, b_digits)
         } else {
             (a_first.cmp(b_first), 1, 1)

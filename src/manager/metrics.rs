@@ -21,9 +21,7 @@ use crate::net;
 use crate::scheduler::{CreateError, Rejection};
 
 /// Upper bounds of the buckets for decisions, in seconds: from a microsecond to a tenth of a second.
-const DECISION_BUCKETS: [f64; 11] = [
-    1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 5e-4, 1e-3, 1e-2, 1e-1,
-];
+const DECISION_BUCKETS: [f64; 11] = [1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 5e-4, 1e-3, 1e-2, 1e-1];
 /// Upper bounds of the buckets for requests, in seconds.
 const REQUEST_BUCKETS: [f64; 9] = [5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 5e-2, 0.25, 1.0, 10.0];
 
@@ -108,7 +106,11 @@ impl Metrics {
         );
         registry.register("engines", "Engines by state", metrics.engines.clone());
         registry.register("containers", "Containers on all engines", metrics.containers.clone());
-        registry.register("reserved_cpus", "CPUs reserved by containers", metrics.reserved_cpus.clone());
+        registry.register(
+            "reserved_cpus",
+            "CPUs reserved by containers",
+            metrics.reserved_cpus.clone(),
+        );
         registry.register_with_unit(
             "reserved_memory",
             "Memory reserved by containers",
@@ -167,7 +169,11 @@ impl Metrics {
 pub(super) fn show(manager: &Manager) -> Result<Answer, Failure> {
     let metrics = &manager.metrics;
     let (engines, totals) = manager.keeper.with(|state| {
-        let mut engines = [(Condition::Healthy, 0), (Condition::Unhealthy, 0), (Condition::Pending, 0)];
+        let mut engines = [
+            (Condition::Healthy, 0),
+            (Condition::Unhealthy, 0),
+            (Condition::Pending, 0),
+        ];
         for (_, engine) in state.engines() {
             for (condition, count) in &mut engines {
                 *count += i64::from(engine.condition == *condition);
@@ -181,7 +187,9 @@ pub(super) fn show(manager: &Manager) -> Result<Answer, Failure> {
         };
         metrics.engines.get_or_create(&state).set(count);
     }
-    metrics.containers.set(i64::try_from(totals.containers).unwrap_or(i64::MAX));
+    metrics
+        .containers
+        .set(i64::try_from(totals.containers).unwrap_or(i64::MAX));
     metrics.reserved_cpus.set(totals.cpus as f64 / 1e9);
     metrics.reserved_memory.set(totals.memory as f64);
     let mut text = String::new();

@@ -47,8 +47,12 @@ fn wanted(state: &State, filters: &Filters, network: &Network<'_>) -> bool {
     // Names and IDs choose together: whoever is named by one of them is listed. The original let everybody through if
     // only IDs were given.
     let chosen = !filters.has("name") && !filters.has("id")
-        || filters.values("name").any(|value| meant(value) || matches(value, network.name))
-        || filters.values("id").any(|value| network.id.starts_with(value) && !value.is_empty());
+        || filters
+            .values("name")
+            .any(|value| meant(value) || matches(value, network.name))
+        || filters
+            .values("id")
+            .any(|value| network.id.starts_with(value) && !value.is_empty());
     filters.values("type").all(|kind| built_in == (kind == "builtin"))
         && filters.labels_match("label", &labels)
         && (!filters.has("driver")
@@ -152,8 +156,7 @@ async fn pair(call: &mut Call) -> Result<Pair, Failure> {
     if !known {
         return Err(unknown(name));
     }
-    let body: Map =
-        serde_json::from_slice(&body).map_err(|_| Failure::not_found("Container is not specified"))?;
+    let body: Map = serde_json::from_slice(&body).map_err(|_| Failure::not_found("Container is not specified"))?;
     let container = json::text(&body, "Container").to_owned();
     manager.keeper.with(|state| {
         let placed = state
@@ -250,14 +253,20 @@ pub(super) async fn remove(call: Call) -> Result<Answer, Failure> {
         let mut holders: Vec<(bool, EngineId, Daemon)> = network
             .engines
             .iter()
-            .filter_map(|id| state.engine(*id).map(|engine| (!engine.is_healthy(), *id, engine.daemon.clone())))
+            .filter_map(|id| {
+                state
+                    .engine(*id)
+                    .map(|engine| (!engine.is_healthy(), *id, engine.daemon.clone()))
+            })
             .collect();
         holders.sort_by_key(|(unhealthy, id, _)| (*unhealthy, *id));
         Ok::<_, Failure>((network.id.to_owned(), !network.is_local(), holders))
     })?;
     let mut last = Failure::internal("no engine could be asked");
     for (_, engine, daemon) in holders {
-        let removed = daemon.call(Method::DELETE, &path::path(&["networks", &network]), None).await;
+        let removed = daemon
+            .call(Method::DELETE, &path::path(&["networks", &network]), None)
+            .await;
         call.manager.note(engine, &removed);
         match removed {
             Ok(_) => {

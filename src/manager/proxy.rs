@@ -24,9 +24,10 @@ pub(super) enum After {
 /// Any request about one container.
 pub(super) async fn container(call: Call, after: After) -> Result<Answer, Failure> {
     let name = &call.matched.name;
-    let placed = call.manager.keeper.with(|state| {
-        reach(state, name, || Failure::not_found(format!("No such container: {name}")))
-    })?;
+    let placed = call
+        .manager
+        .keeper
+        .with(|state| reach(state, name, || Failure::not_found(format!("No such container: {name}"))))?;
     let target = with_query(&call.matched.path_with(&placed.id), call.request.uri());
     pass(&call.manager, call.request, &target, placed, after).await
 }
@@ -49,7 +50,9 @@ pub(super) fn exec_in(call: &Call) -> Result<Placed, Failure> {
 pub(super) async fn commit(call: Call) -> Result<Answer, Failure> {
     let name = call.parameter("container").to_owned();
     let placed = call.manager.keeper.with(|state| {
-        reach(state, &name, || Failure::not_found(format!("No such container: {name}")))
+        reach(state, &name, || {
+            Failure::not_found(format!("No such container: {name}"))
+        })
     })?;
     let pairs: Vec<(&str, &str)> = call
         .query
@@ -167,9 +170,9 @@ pub(super) async fn create_exec(mut call: Call) -> Result<Answer, Failure> {
         return Err(Failure::bad_request("No exec command specified"));
     }
     let (manager, name) = (&call.manager, &call.matched.name);
-    let placed = manager.keeper.with(|state| {
-        reach(state, name, || Failure::not_found(format!("No such container {name}")))
-    })?;
+    let placed = manager
+        .keeper
+        .with(|state| reach(state, name, || Failure::not_found(format!("No such container {name}"))))?;
     let target = path::path(&["containers", &placed.id, "exec"]);
     let created = placed
         .daemon

@@ -54,7 +54,9 @@ pub(super) async fn create(call: Call) -> Result<Answer, Failure> {
     };
     let parts = parts(&call.manager);
     let requests = parts.iter().map(|part| {
-        let mut request = Request::builder().method(Method::POST).uri(part.daemon.versioned(&target));
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(part.daemon.versioned(&target));
         if let Some(auth) = &auth {
             request = request.header("x-registry-auth", auth);
         }
@@ -110,11 +112,17 @@ fn shared(call: Call, target: &str, words: Words) -> Result<Answer, Failure> {
     let mut requests = Vec::new();
     for part in &parts {
         let (sender, body) = net::channel();
-        let mut request = Request::builder().method(Method::POST).uri(part.daemon.versioned(target));
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(part.daemon.versioned(target));
         if let Some(kind) = &kind {
             request = request.header(CONTENT_TYPE, kind);
         }
-        requests.push(request.body(body).map_err(|error| Failure::bad_request(error.to_string()))?);
+        requests.push(
+            request
+                .body(body)
+                .map_err(|error| Failure::bad_request(error.to_string()))?,
+        );
         senders.push(sender);
     }
     tokio::spawn(distribute(call.request.into_body(), senders));
@@ -182,7 +190,10 @@ fn run(manager: &Arc<Manager>, parts: Vec<Part>, requests: Vec<Request<Body>>, w
         let outcomes = work.join_all().await;
         let succeeded = outcomes.iter().any(|outcome| outcome.is_ok());
         let failures: Vec<&String> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
-        let only_systems = succeeded && failures.iter().all(|failure| failure.contains("image operating system"));
+        let only_systems = succeeded
+            && failures
+                .iter()
+                .all(|failure| failure.contains("image operating system"));
         let last = match failures.last() {
             Some(last) if !only_systems => Some((*last).clone()),
             None if outcomes.is_empty() => Some("No healthy node available in the cluster".to_owned()),
@@ -239,7 +250,10 @@ async fn on_one(
         other => other.to_string(),
     };
     if let Some((what, (image, engine))) = words.skipped.zip(systems(&message)) {
-        say(format!("{what} skipped because image is for {image} and engine is running {engine}")).await;
+        say(format!(
+            "{what} skipped because image is for {image} and engine is running {engine}"
+        ))
+        .await;
         return Ok(());
     }
     say(format!("{} : {message}", words.doing)).await;

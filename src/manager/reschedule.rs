@@ -74,7 +74,9 @@ impl Manager {
         }
         let outcome = self.replace(stray).await;
         match &outcome {
-            Ok(()) => self.keeper.with(|state| state.forget_container(stray.engine, &stray.id)),
+            Ok(()) => self
+                .keeper
+                .with(|state| state.forget_container(stray.engine, &stray.id)),
             Err(_) => self.keeper.with(|state| state.unhide(stray)),
         }
         // Should it have come back meanwhile, there are two.
@@ -127,7 +129,10 @@ impl Manager {
                 error!("Failed to start rescheduled container {id}: {problem}");
             }
             let containers = [id.clone()];
-            if let Err(problem) = self.refresh_containers(created.reserved.engine, daemon, &containers).await {
+            if let Err(problem) = self
+                .refresh_containers(created.reserved.engine, daemon, &containers)
+                .await
+            {
                 debug!(id, "Refreshing a rescheduled container failed: {problem}");
             }
         }
@@ -147,7 +152,10 @@ impl Manager {
         let detached = daemon.call(Method::POST, &target, Some(&body)).await;
         self.note(id, &detached);
         if let Err(problem) = detached {
-            debug!(network, name, "Taking away the endpoint of a lost container failed: {problem}");
+            debug!(
+                network,
+                name, "Taking away the endpoint of a lost container failed: {problem}"
+            );
         }
     }
 
@@ -158,7 +166,9 @@ impl Manager {
     }
 
     async fn welcome_back(self: Arc<Self>, id: EngineId) {
-        let daemon = self.keeper.with(|state| state.engine(id).map(|engine| engine.daemon.clone()));
+        let daemon = self
+            .keeper
+            .with(|state| state.engine(id).map(|engine| engine.daemon.clone()));
         let Some(daemon) = daemon else { return };
         if self.refresh_list(id, &daemon).await.is_err() {
             // Not back after all.
@@ -190,10 +200,7 @@ struct SharedNetwork {
 
 /// The body of a create request for a container like the lost one, and the networks that it must be connected to
 /// afterwards.
-fn creation_body(
-    stray: &Stray,
-    is_shared: impl Fn(&str, &str) -> Option<String>,
-) -> (Map, Vec<SharedNetwork>) {
+fn creation_body(stray: &Stray, is_shared: impl Fn(&str, &str) -> Option<String>) -> (Map, Vec<SharedNetwork>) {
     let inspected = &stray.inspected;
     let mut body = json::map(inspected, "Config").cloned().unwrap_or_default();
     let short: String = stray.id.chars().take(12).collect();

@@ -170,13 +170,7 @@ pub(super) fn find(method: &Method, path: &str) -> Option<Matched> {
 
 /// Whether some method has a route with this path.
 pub(super) fn is_known(path: &str) -> bool {
-    let methods = [
-        Method::GET,
-        Method::POST,
-        Method::PUT,
-        Method::DELETE,
-        Method::HEAD,
-    ];
+    let methods = [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::HEAD];
     methods.iter().any(|method| find(method, path).is_some())
 }
 
@@ -251,8 +245,14 @@ mod tests {
         assert_eq!(action(Method::GET, "/v1.24/containers/json"), list);
         let inspect = |name: &str| Some((Action::InspectContainer, name.to_owned()));
         assert_eq!(action(Method::GET, "/containers/web/json"), inspect("web"));
-        assert_eq!(action(Method::GET, "/v1.40/containers/node-1/web/json"), inspect("node-1/web"));
-        assert_eq!(action(Method::GET, "/containers/node-1%2Fweb/json"), inspect("node-1/web"));
+        assert_eq!(
+            action(Method::GET, "/v1.40/containers/node-1/web/json"),
+            inspect("node-1/web")
+        );
+        assert_eq!(
+            action(Method::GET, "/containers/node-1%2Fweb/json"),
+            inspect("node-1/web")
+        );
         let socket = Some((Action::HijackContainer, "web".to_owned()));
         assert_eq!(action(Method::GET, "/containers/web/attach/ws"), socket);
         assert_eq!(

@@ -30,7 +30,9 @@ pub(super) fn list(call: &Call) -> Result<Answer, Failure> {
             (!filters.has("name") || filters.values("name").any(|value| name.contains(value)))
                 && filters.labels_match("label", &labels_of(volume))
                 && (!filters.has("driver")
-                    || filters.values("driver").any(|value| value == json::text(volume, "Driver")))
+                    || filters
+                        .values("driver")
+                        .any(|value| value == json::text(volume, "Driver")))
                 && (!filters.has("node")
                     || !is_local(volume)
                     || filters.values("node").any(|value| value == engine.name()))
@@ -98,7 +100,11 @@ pub(super) async fn create(mut call: Call) -> Result<Answer, Failure> {
         }),
     };
     if json::text(&config, "Name").is_empty() {
-        json::set(&mut config, "Name", manager.keeper.with(|state| random_name(state.rng())));
+        json::set(
+            &mut config,
+            "Name",
+            manager.keeper.with(|state| random_name(state.rng())),
+        );
     }
     let created = on_each(&manager, engines, |daemon| {
         let config = Value::Object(config.clone());

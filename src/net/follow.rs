@@ -41,10 +41,7 @@ impl hyper::body::Body for Followed {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         loop {
             match &mut self.stage {
                 Stage::Passing(work) => {
@@ -117,7 +114,10 @@ mod tests {
         let (done, work) = counted();
         let (mut sender, body) = channel();
         let mut body = followed_by(body, work);
-        sender.send_data(Bytes::from_static(b"abc")).await.expect("there is a reader");
+        sender
+            .send_data(Bytes::from_static(b"abc"))
+            .await
+            .expect("there is a reader");
         body.frame().await.expect("a frame").expect("no error");
         assert_eq!(done.load(Ordering::SeqCst), 0);
         drop(body);

@@ -114,7 +114,10 @@ impl Caretaker {
         }
         if !stale.containers.is_empty() {
             let containers: Vec<String> = stale.containers.into_iter().collect();
-            let refreshed = self.manager.refresh_containers(self.id, &self.daemon, &containers).await;
+            let refreshed = self
+                .manager
+                .refresh_containers(self.id, &self.daemon, &containers)
+                .await;
             if let Err(problem) = refreshed {
                 debug!(address = self.address, "Refreshing containers failed: {problem}");
             }
@@ -189,7 +192,10 @@ impl Stale {
             "daemon" => self.specification |= action == "reload",
             "container" => self.add_container(action, id),
             "" => {
-                if matches!(action, "pull" | "untag" | "delete" | "commit" | "tag" | "import" | "load") {
+                if matches!(
+                    action,
+                    "pull" | "untag" | "delete" | "commit" | "tag" | "import" | "load"
+                ) {
                     self.images = true;
                 } else if says_nothing_new(action) {
                 } else {

@@ -87,7 +87,10 @@ impl Caretaker {
                     return Some(Found::Another);
                 }
                 self.manager.keeper.with(|state| {
-                    let ip = state.engine(self.id).map(|engine| engine.ip.clone()).unwrap_or_default();
+                    let ip = state
+                        .engine(self.id)
+                        .map(|engine| engine.ip.clone())
+                        .unwrap_or_default();
                     state.register(self.id, facts, ip, now);
                     state.open(self.id);
                 });
@@ -124,7 +127,6 @@ impl Caretaker {
             self.manager.keeper.with(|state| state.set_networks(self.id, networks));
         }
     }
-
 }
 
 impl Manager {
@@ -167,12 +169,7 @@ impl Manager {
     }
 
     /// Inspects containers and takes in what they are like. Those that are gone by then are left out.
-    async fn inspect_all(
-        self: &Arc<Self>,
-        id: EngineId,
-        daemon: &Daemon,
-        listed: Vec<Map>,
-    ) {
+    async fn inspect_all(self: &Arc<Self>, id: EngineId, daemon: &Daemon, listed: Vec<Map>) {
         let mut waiting = listed.into_iter();
         let mut running = tokio::task::JoinSet::new();
         loop {
@@ -202,11 +199,7 @@ impl Manager {
     }
 
     /// Reloads the list of images of an engine.
-    pub(in crate::manager) async fn refresh_images(
-        self: &Arc<Self>,
-        id: EngineId,
-        daemon: &Daemon,
-    ) {
+    pub(in crate::manager) async fn refresh_images(self: &Arc<Self>, id: EngineId, daemon: &Daemon) {
         let images = daemon.images().await;
         self.note(id, &images);
         if let Ok(images) = images {

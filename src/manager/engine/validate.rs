@@ -22,7 +22,9 @@ impl Caretaker {
         let events = self.daemon.events().await.ok();
         let ip = resolve(&self.address).await;
         let now = self.manager.now();
-        self.manager.keeper.with(|state| state.register(self.id, facts, ip, now));
+        self.manager
+            .keeper
+            .with(|state| state.register(self.id, facts, ip, now));
         // Containers count before the engine is offered to anyone: a port that is taken must be seen to be.
         let listed = self.refresh_everything().await;
         if let Err(error) = listed {

@@ -101,11 +101,15 @@ fn entry(engine: &Engine, mut listed: Map, labels: &Labels) -> Box<str> {
     });
     let shown: Vec<Value> = shown.collect();
     json::set(&mut listed, "Names", Value::Array(shown));
-    let labels = labels.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str())));
+    let labels = labels
+        .iter()
+        .map(|(key, value)| (key.clone(), Value::from(value.as_str())));
     json::set(&mut listed, "Labels", Value::Object(labels.collect()));
     if let Some(Value::Array(ports)) = listed.get_mut("Ports") {
         for port in ports.iter_mut().filter_map(Value::as_object_mut) {
-            let leads_nowhere = json::get(port, "IP").and_then(Value::as_str).is_some_and(is_unspecified);
+            let leads_nowhere = json::get(port, "IP")
+                .and_then(Value::as_str)
+                .is_some_and(is_unspecified);
             if leads_nowhere {
                 json::set(port, "IP", Value::from(engine.ip.as_str()));
             }
@@ -132,9 +136,10 @@ impl State {
     ) -> impl Iterator<Item = (&Engine, NodeIdx, ContainerIdx, &ContainerRecord)> {
         self.validated().flat_map(move |(_, engine)| {
             let node = engine.node;
-            engine.containers.values().filter_map(move |container| {
-                Some((engine, node?, *container, self.containers.get(container)?))
-            })
+            engine
+                .containers
+                .values()
+                .filter_map(move |container| Some((engine, node?, *container, self.containers.get(container)?)))
         })
     }
 

@@ -1,7 +1,7 @@
 //! One engine: a Docker daemon as the manager sees it, and how its health follows from calls (`live-manager.md` §3).
 
-use std::fmt;
 use rustc_hash::FxHashMap;
+use std::fmt;
 
 use crate::cluster::{NewNode, NodeChange, health_indicator};
 use crate::docker::{CallError, Daemon, DaemonFacts, Map, Timestamp};
@@ -165,7 +165,9 @@ impl State {
 
     /// What is on an engine is known as well: it may be given containers.
     pub(in crate::manager) fn open(&mut self, id: EngineId) {
-        let Some(engine) = self.engines.get_mut(&id) else { return };
+        let Some(engine) = self.engines.get_mut(&id) else {
+            return;
+        };
         let Some(node) = engine.node else { return };
         engine.condition = Condition::Healthy;
         engine.failures = 0;

@@ -41,12 +41,18 @@ impl ImageRecord {
 impl State {
     /// The images that an engine holds, all of them.
     pub(in crate::manager) fn set_images(&mut self, id: EngineId, images: Vec<ImageRecord>) {
-        let Some(engine) = self.engines.get_mut(&id) else { return };
+        let Some(engine) = self.engines.get_mut(&id) else {
+            return;
+        };
         let Some(node) = engine.node else { return };
         let known = self.cluster.node(node).images().to_vec();
         engine.images = images;
-        for gone in known.iter().filter(|known| !engine.images.iter().any(|held| held.image == **known)) {
-            self.cluster.update_node(node, NodeChange::RemoveImage(Arc::clone(gone)));
+        for gone in known
+            .iter()
+            .filter(|known| !engine.images.iter().any(|held| held.image == **known))
+        {
+            self.cluster
+                .update_node(node, NodeChange::RemoveImage(Arc::clone(gone)));
         }
         for held in engine.images.iter().filter(|held| !known.contains(&held.image)) {
             self.cluster

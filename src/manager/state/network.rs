@@ -48,7 +48,10 @@ impl State {
 
     /// A network is gone from an engine, or from all of them.
     pub(in crate::manager) fn drop_network(&mut self, engine: Option<EngineId>, network: &str) {
-        let concerned = self.engines.iter_mut().filter(|(id, _)| engine.is_none_or(|one| one == **id));
+        let concerned = self
+            .engines
+            .iter_mut()
+            .filter(|(id, _)| engine.is_none_or(|one| one == **id));
         for (_, engine) in concerned {
             engine.networks.retain(|known| json::text(known, "Id") != network);
         }
@@ -140,7 +143,10 @@ impl State {
         for engine in network.engines.iter().filter_map(|id| self.engine(*id)) {
             for (id, container) in engine.known_containers() {
                 let Some(record) = self.record(container) else { continue };
-                let attached = record.networks.iter().find(|attached| attached.network_id == network.id);
+                let attached = record
+                    .networks
+                    .iter()
+                    .find(|attached| attached.network_id == network.id);
                 if let (Some(attached), Some(known)) = (attached, self.cluster.container(container)) {
                     endpoints.insert(
                         id.to_owned(),

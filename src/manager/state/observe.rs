@@ -52,7 +52,13 @@ impl State {
         facts.shift_times(engine.clock_skew);
         let request = config::request_of_existing(inspected, real);
         let swarm_id = request.labels.get(SWARM_ID).cloned().unwrap_or_default();
-        let mut record = ContainerRecord::new(engine, listed, &facts, json::text(inspected, "Created"), &request.labels);
+        let mut record = ContainerRecord::new(
+            engine,
+            listed,
+            &facts,
+            json::text(inspected, "Created"),
+            &request.labels,
+        );
         if request.reschedule == ReschedulePolicy::OnNodeFailure {
             record.revival = Some(Box::new(inspected.clone()));
         }
@@ -85,14 +91,19 @@ impl State {
 
     /// The entries of a list whose containers are not known, or do not look as they did. Those that do are taken in.
     pub(in crate::manager) fn changed_among(&self, id: EngineId, listed: Vec<Map>) -> Vec<Map> {
-        let Some(engine) = self.engine(id) else { return Vec::new() };
+        let Some(engine) = self.engine(id) else {
+            return Vec::new();
+        };
         let is_known = |entry: &Map| {
             let container = engine.containers.get(json::text(entry, "Id"))?;
             let record = self.record(*container)?;
             // A container that is being restarted looks the same each time.
             Some(record.look == look(entry) && !record.state.restarting)
         };
-        listed.into_iter().filter(|entry| !is_known(entry).unwrap_or(false)).collect()
+        listed
+            .into_iter()
+            .filter(|entry| !is_known(entry).unwrap_or(false))
+            .collect()
     }
 
     /// The reservation that a create has made on a node and that its daemon has yet to report.

@@ -66,7 +66,9 @@ impl State {
     /// has (`scheduling.md` §11).
     pub(in crate::manager) fn want(&mut self, mut config: Config, name: &str, retries_max: u32) -> Wanted {
         config.strip_nodes_from_endpoints(|node| node.is_empty() || self.engine_named(node).is_some());
-        let local = self.find_network(config.network_mode()).filter(|network| network.is_local());
+        let local = self
+            .find_network(config.network_mode())
+            .filter(|network| network.is_local());
         let local = local.and_then(|network| {
             let engine = self.engine(*network.engines.first()?)?;
             Some((network.name.to_owned(), engine.name().to_owned()))
@@ -108,7 +110,10 @@ impl State {
                 engine: engine_id,
                 engine_name: engine.name().to_owned(),
                 daemon: engine.daemon.clone(),
-                cpus: engine.facts.as_ref().map_or(Cpus::ZERO, |facts| Cpus::whole(facts.cpus)),
+                cpus: engine
+                    .facts
+                    .as_ref()
+                    .map_or(Cpus::ZERO, |facts| Cpus::whole(facts.cpus)),
             }),
             // Every node of the cluster has an engine; should one not, the container goes nowhere.
             None => {
@@ -123,7 +128,11 @@ impl State {
 
     /// The daemon has created the container that room was reserved for. What it is like is reported separately.
     pub(in crate::manager) fn confirm(&mut self, reserved: &Reserved, id: &str) {
-        let Some(container) = self.cluster.container(reserved.container).filter(|known| known.is_pending()) else {
+        let Some(container) = self
+            .cluster
+            .container(reserved.container)
+            .filter(|known| known.is_pending())
+        else {
             return;
         };
         let report = Report {
@@ -143,7 +152,10 @@ impl State {
 
     /// The container was not created after all: its room is free again, unless a daemon has reported it.
     pub(in crate::manager) fn release(&mut self, reserved: &Reserved) {
-        let pending = self.cluster.container(reserved.container).is_some_and(|known| known.is_pending());
+        let pending = self
+            .cluster
+            .container(reserved.container)
+            .is_some_and(|known| known.is_pending());
         if pending {
             self.cluster.remove(reserved.container);
         }

@@ -32,7 +32,10 @@ impl State {
             .filter(|(_, engine)| engine.condition == Condition::Unhealthy);
         failed
             .flat_map(|(engine_id, engine)| {
-                let cpus = engine.facts.as_ref().map_or(Cpus::ZERO, |facts| Cpus::whole(facts.cpus));
+                let cpus = engine
+                    .facts
+                    .as_ref()
+                    .map_or(Cpus::ZERO, |facts| Cpus::whole(facts.cpus));
                 engine.known_containers().filter_map(move |(id, container)| {
                     let record = self.record(container)?;
                     let known = self.cluster.container(container)?;
@@ -66,7 +69,10 @@ impl State {
         let still = self
             .engine(stray.engine)
             .is_some_and(|engine| engine.condition == Condition::Unhealthy)
-            && self.cluster.container(stray.container).is_some_and(|known| known.id() == stray.id);
+            && self
+                .cluster
+                .container(stray.container)
+                .is_some_and(|known| known.id() == stray.id);
         if still {
             let hidden = Report {
                 name: "".into(),
@@ -94,7 +100,9 @@ impl State {
 
     /// The daemon's IDs of containers on an engine that live on elsewhere, on an engine that is healthy.
     pub(in crate::manager) fn superseded_on(&self, id: EngineId) -> Vec<String> {
-        let Some(engine) = self.engine(id) else { return Vec::new() };
+        let Some(engine) = self.engine(id) else {
+            return Vec::new();
+        };
         let lives_elsewhere = |swarm_id: &str| {
             self.cluster.with_swarm_id(swarm_id).any(|other| {
                 !other.is_pending()
