@@ -114,8 +114,8 @@ impl Daemon {
         )
     }
 
-    /// Asks for the daemon's version and agrees on the lower of its and ours, or the lowest that it still speaks. Asking
-    /// again may raise it, as daemons are upgraded. A daemon that does not say is taken for an old one.
+    /// Asks for the daemon's version and agrees on the lower of its and ours, or the lowest that it still speaks.
+    /// Asking again may raise it, as daemons are upgraded. A daemon that does not say is taken for an old one.
     ///
     /// # Errors
     ///
@@ -333,9 +333,9 @@ impl Daemon {
     /// [`headers::strip`]); and so the answer, whatever its status. Bodies are passed on as they come. Dropping the
     /// answer's body ends the request.
     ///
-    /// An upgrade is agreed upon by the daemon's 101. For the two connections, call `hyper::upgrade::on` with the client's
-    /// request before it is passed on and with the answer after it has come; both are there when the answer has been
-    /// sent to the client.
+    /// An upgrade is agreed upon by the daemon's 101. For the two connections, call `hyper::upgrade::on` with the
+    /// client's request before it is passed on and with the answer after it has come; both are there when the answer
+    /// has been sent to the client.
     ///
     /// # Errors
     ///
