@@ -130,8 +130,8 @@ impl Filters {
         self.values.keys().map(String::as_str)
     }
 
-    /// Whether `text` equals a value, or a value as an unanchored regular expression occurs in it. An expression that is
-    /// none never occurs. A filter that is not there lets everything pass.
+    /// Whether `text` equals a value, or a value as an unanchored regular expression occurs in it. An expression that
+    /// is none never occurs. A filter that is not there lets everything pass.
     pub fn matches(&self, name: &str, text: &str) -> bool {
         let wanted = self.wanted(name);
         wanted.is_empty()

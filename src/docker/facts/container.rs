@@ -425,7 +425,8 @@ mod tests {
         // As Podman lists containers, and as one is known before it has been inspected.
         let listed = json!({
             "Id": "abc", "Names": ["/web"], "Image": "docker.io/library/nginx:latest", "Created": 7, "State": "paused",
-            "Labels": null, "Mounts": null, "HostConfig": {"NetworkMode": "host"}, "NetworkSettings": {"Networks": null},
+            "Labels": null, "Mounts": null, "HostConfig": {"NetworkMode": "host"},
+            "NetworkSettings": {"Networks": null},
             "Ports": [{"PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}, {"PrivatePort": 90, "Type": "udp"}]
         });
         let facts = read(listed.clone(), json!({})).expect("a container");
