@@ -56,13 +56,13 @@ pub struct Answer {
 #[derive(Clone, Debug)]
 pub struct Daemon {
     shared: Arc<Shared>,
+    timeouts: Timeouts,
 }
 
 #[derive(Debug)]
 struct Shared {
     client: Client,
     tls: Option<Tls>,
-    timeouts: Timeouts,
     /// The version agreed upon, packed; 0 before that, when paths have none.
     version: AtomicU32,
     /// The lowest version that the daemon still speaks, packed; 0 if it has not said.
@@ -74,14 +74,24 @@ impl Daemon {
     pub fn new(address: Address, tls: Option<Tls>, timeouts: Timeouts) -> Daemon {
         let client = Client::new(address, tls.clone(), timeouts.dial);
         let (version, version_min) = (AtomicU32::new(0), AtomicU32::new(0));
+        let shared = Arc::new(Shared {
+            client,
+            tls,
+            version,
+            version_min,
+        });
+        Daemon { shared, timeouts }
+    }
+
+    /// The same client with more or less patience for answers, for calls that are known to take their time.
+    pub fn with_patience(&self, answer: Duration) -> Daemon {
+        let timeouts = Timeouts {
+            answer,
+            ..self.timeouts
+        };
         Daemon {
-            shared: Arc::new(Shared {
-                client,
-                tls,
-                timeouts,
-                version,
-                version_min,
-            }),
+            timeouts,
+            ..self.clone()
         }
     }
 
@@ -92,7 +102,7 @@ impl Daemon {
 
     /// How long it is waited for.
     pub fn timeouts(&self) -> Timeouts {
-        self.shared.timeouts
+        self.timeouts
     }
 
     /// The version that calls are made with; `None` before [`Daemon::negotiate`].
@@ -104,8 +114,8 @@ impl Daemon {
         )
     }
 
-    /// Asks for the daemon's version and agrees on the lower of its and ours, or the lowest that it still speaks. Asking
-    /// again may raise it, as daemons are upgraded. A daemon that does not say is taken for an old one.
+    /// Asks for the daemon's version and agrees on the lower of its and ours, or the lowest that it still speaks.
+    /// Asking again may raise it, as daemons are upgraded. A daemon that does not say is taken for an old one.
     ///
     /// # Errors
     ///
@@ -335,7 +345,7 @@ impl Daemon {
     /// See [`CallError`]. The head of the answer comes at once, so it is waited for like any answer.
     pub async fn events(&self) -> Result<Events, CallError> {
         let opening = self.stream(request(Method::GET, &self.versioned("/events"), None)?);
-        match tokio::time::timeout(self.shared.timeouts.answer, opening).await {
+        match tokio::time::timeout(self.timeouts.answer, opening).await {
             Ok(outcome) => outcome,
             Err(_) => Err(CallError::no_daemon(self.address())),
         }
@@ -359,6 +369,10 @@ impl Daemon {
     /// [`headers::strip`]); and so the answer, whatever its status. Bodies are passed on as they come. Dropping the
     /// answer's body ends the request.
     ///
+    /// An upgrade is agreed upon by the daemon's 101. For the two connections, call `hyper::upgrade::on` with the
+    /// client's request before it is passed on and with the answer after it has come; both are there when the answer
+    /// has been sent to the client.
+    ///
     /// # Errors
     ///
     /// No answer, see [`CallError`].
@@ -377,7 +391,7 @@ impl Daemon {
     ///
     /// See [`CallError`].
     pub async fn dial(&self) -> Result<Stream, CallError> {
-        Ok(net::dial(self.address(), self.shared.tls.as_ref(), self.shared.timeouts.dial).await?)
+        Ok(net::dial(self.address(), self.shared.tls.as_ref(), self.timeouts.dial).await?)
     }
 
     /// Closes the connections that nothing uses.
@@ -433,7 +447,7 @@ impl Daemon {
                 body,
             })
         };
-        match tokio::time::timeout(self.shared.timeouts.answer, exchange).await {
+        match tokio::time::timeout(self.timeouts.answer, exchange).await {
             Ok(outcome) => outcome,
             Err(_) => Err(CallError::no_daemon(self.address())),
         }
@@ -443,7 +457,7 @@ impl Daemon {
     async fn refusal(&self, answer: Response<Incoming>) -> CallError {
         let status = answer.status().as_u16();
         let body = self.read(answer.into_body(), ERROR_BYTES_MAX);
-        match tokio::time::timeout(self.shared.timeouts.answer, body).await {
+        match tokio::time::timeout(self.timeouts.answer, body).await {
             Ok(Ok(body)) => CallError::answered(status, &body),
             _ => CallError::answered(status, b""),
         }

@@ -11,11 +11,15 @@ use crate::model::Labels;
 /// Bytes of a filters text; a list of a thousand full IDs fits.
 const TEXT_BYTES_MAX: usize = 128 << 10;
 
-/// Values of one filter. Each may become a regular expression, which costs memory.
-const VALUES_MAX: usize = 2048;
+/// Values that are more than plain text, over all names: each may become a regular expression, which costs memory.
+const PATTERNS_MAX: usize = 64;
 
-/// Compiled programs above this many bytes count as bad expressions: they come from clients.
+/// Compiled programs above this many bytes count as bad expressions: they come from clients. What a search keeps for
+/// speed has the same bound.
 const PATTERN_BYTES_MAX: usize = 1 << 20;
+
+/// What makes a text more than plain, as an expression.
+const SPECIAL: [char; 14] = ['\\', '.', '+', '*', '?', '(', ')', '|', '[', ']', '{', '}', '^', '$'];
 
 /// What a client wants to see, by name of filter.
 #[derive(Clone, Debug, Default)]
@@ -40,7 +44,7 @@ pub enum FiltersError {
     #[error("invalid filters: neither {{\"name\":{{\"value\":true}}}} nor {{\"name\":[\"value\"]}}")]
     Form,
     /// More than anybody needs.
-    #[error("invalid filters: more than {TEXT_BYTES_MAX} bytes or {VALUES_MAX} values of one name")]
+    #[error("invalid filters: more than {TEXT_BYTES_MAX} bytes or {PATTERNS_MAX} expressions")]
     TooLarge,
     /// A value that has to be a number.
     #[error("invalid filter: '{name}'='{value}' is no number")]
@@ -73,6 +77,7 @@ impl Filters {
         };
         let flags = named.values().all(|value| value.is_null() || value.is_object());
         let mut values = BTreeMap::new();
+        let mut patterns = 0;
         for (name, value) in named {
             let texts: Vec<String> = match value {
                 Value::Null => Vec::new(),
@@ -92,7 +97,8 @@ impl Filters {
                 }
                 _ => return Err(FiltersError::Form),
             };
-            if texts.len() > VALUES_MAX {
+            patterns += texts.iter().filter(|text| text.contains(SPECIAL)).count();
+            if patterns > PATTERNS_MAX {
                 return Err(FiltersError::TooLarge);
             }
             let wanted = texts.into_iter().map(|text| Wanted {
@@ -124,8 +130,8 @@ impl Filters {
         self.values.keys().map(String::as_str)
     }
 
-    /// Whether `text` equals a value, or a value as an unanchored regular expression occurs in it. An expression that is
-    /// none never occurs. A filter that is not there lets everything pass.
+    /// Whether `text` equals a value, or a value as an unanchored regular expression occurs in it. An expression that
+    /// is none never occurs. A filter that is not there lets everything pass.
     pub fn matches(&self, name: &str, text: &str) -> bool {
         let wanted = self.wanted(name);
         wanted.is_empty()
@@ -170,7 +176,14 @@ impl Filters {
 
 impl Wanted {
     fn occurs_in(&self, text: &str) -> bool {
-        let compile = || RegexBuilder::new(&self.text).size_limit(PATTERN_BYTES_MAX).build().ok();
+        if !self.text.contains(SPECIAL) {
+            return text.contains(&self.text);
+        }
+        let compile = || {
+            let mut builder = RegexBuilder::new(&self.text);
+            builder.size_limit(PATTERN_BYTES_MAX).dfa_size_limit(PATTERN_BYTES_MAX);
+            builder.build().ok()
+        };
         self.pattern
             .get_or_init(compile)
             .as_ref()
@@ -244,6 +257,21 @@ mod tests {
     #[test]
     fn an_expression_that_would_take_much_memory_never_matches() {
         assert!(!filters(r#"{"name":["(a{1000}){1000}"]}"#).matches("name", "a"));
+    }
+
+    #[test]
+    fn many_plain_values_are_fine_and_many_expressions_are_not() {
+        let listed = |value: &str, count: usize| {
+            let values: Vec<String> = (0..count).map(|number| format!("{value}{number}")).collect();
+            Filters::parse(&serde_json::json!({ "id": values }).to_string())
+        };
+        assert!(
+            listed("0123456789ab", 5000)
+                .expect("plain values")
+                .matches("id", "x0123456789ab4999")
+        );
+        assert!(listed("a.", PATTERNS_MAX).is_ok());
+        assert_eq!(listed("a.", PATTERNS_MAX + 1).err(), Some(FiltersError::TooLarge));
     }
 
     #[test]

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// Reads RFC 3339 with up to nine digits after the point. `None` if the text is something else, or the year 1, which
-    /// in Go is no time at all, or beyond what a timestamp can hold.
+    /// Reads RFC 3339 with up to nine digits after the point. `None` if the text is something else, or the year 1,
+    /// which in Go is no time at all, or beyond what a timestamp can hold.
     pub fn parse(text: &str) -> Option<Timestamp> {
         let parsed: jiff::Timestamp = text.parse().ok()?;
         i64::try_from(parsed.as_nanosecond()).ok().map(Timestamp)

@@ -1,7 +1,7 @@
 //! The head of a request, read before an HTTP library sees the connection.
 //!
-//! Clients may take over a connection without announcing it, and what is not understood here has to be forwarded byte by
-//! byte; so the head is kept exactly as it was received.
+//! Clients may take over a connection without announcing it, and what is not understood here has to be forwarded byte
+//! by byte; so the head is kept exactly as it was received.
 
 use std::time::Duration;
 
@@ -74,7 +74,8 @@ pub enum HeadError {
     Io(String),
 }
 
-/// Reads the head of the next request. Whatever was read is in [`Head::raw`], for [`Stream::put_back`] or to be sent on.
+/// Reads the head of the next request. Whatever was read is in [`Head::raw`], for [`Stream::put_back`] or to be sent
+/// on.
 ///
 /// # Errors
 ///

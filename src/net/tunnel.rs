@@ -19,9 +19,9 @@ pub struct Moved {
 
 /// Copies both ways until both sides have ended.
 ///
-/// The end of one side is passed on and the other side can go on: a client that has no more input still gets its output.
-/// A server that no longer reads does not end its output either. After the server has ended, the client has `patience`
-/// to end too; one that does not has missed nothing.
+/// The end of one side is passed on and the other side can go on: a client that has no more input still gets its
+/// output. A server that no longer reads does not end its output either. After the server has ended, the client has
+/// `patience` to end too; one that does not has missed nothing.
 ///
 /// # Errors
 ///

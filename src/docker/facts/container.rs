@@ -342,19 +342,26 @@ mod tests {
         });
         let inspected = json!({
             "Id": "abc", "Name": "/web", "Created": "2026-11-23T04:33:34.5Z", "Image": "sha256:1",
-            "Config": {"Image": "nginx:1", "Env": ["A=b"], "Labels": {"a": "b"}, "ExposedPorts": {"90/tcp": {}, "80/tcp": {}}},
+            "Config": {
+                "Image": "nginx:1", "Env": ["A=b"], "Labels": {"a": "b"},
+                "ExposedPorts": {"90/tcp": {}, "80/tcp": {}}
+            },
             "HostConfig": {
                 "CpuShares": 512, "Memory": 1024, "NanoCpus": 5, "NetworkMode": "default", "AutoRemove": true,
                 "PortBindings": {"90/tcp": null, "80/tcp": [{"HostIp": "", "HostPort": "8080"}]},
                 "VolumesFrom": ["db:ro"], "Links": ["/db:/web/db"]
             },
             "State": {
-                "Running": true, "ExitCode": 0, "StartedAt": "2026-11-23T04:33:35Z", "FinishedAt": "0001-01-01T00:00:00Z",
+                "Running": true, "ExitCode": 0, "StartedAt": "2026-11-23T04:33:35Z",
+                "FinishedAt": "0001-01-01T00:00:00Z",
                 "Health": {"Status": "starting"}
             },
             "Mounts": [{"Type": "volume", "Name": "v", "Destination": "/v"}, {"Type": "bind", "Destination": "/b"}],
             "NetworkSettings": {
-                "Ports": {"80/tcp": [{"HostIp": "::", "HostPort": "8080"}, {"HostIp": "0.0.0.0", "HostPort": "8080"}], "90/tcp": null},
+                "Ports": {
+                    "80/tcp": [{"HostIp": "::", "HostPort": "8080"}, {"HostIp": "0.0.0.0", "HostPort": "8080"}],
+                    "90/tcp": null
+                },
                 "Networks": {"z": null, "bridge": end}
             }
         });
@@ -418,7 +425,8 @@ mod tests {
         // As Podman lists containers, and as one is known before it has been inspected.
         let listed = json!({
             "Id": "abc", "Names": ["/web"], "Image": "docker.io/library/nginx:latest", "Created": 7, "State": "paused",
-            "Labels": null, "Mounts": null, "HostConfig": {"NetworkMode": "host"}, "NetworkSettings": {"Networks": null},
+            "Labels": null, "Mounts": null, "HostConfig": {"NetworkMode": "host"},
+            "NetworkSettings": {"Networks": null},
             "Ports": [{"PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}, {"PrivatePort": 90, "Type": "udp"}]
         });
         let facts = read(listed.clone(), json!({})).expect("a container");

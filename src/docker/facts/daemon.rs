@@ -160,7 +160,8 @@ mod tests {
             read(json!({"ID": "A", "NCPU": 1, "MemTotal": 1, "Labels": ["a=b", "foo"]}))
                 .expect_err("foo")
                 .to_string(),
-            "Engine (ID: A|10.0.0.1:2375, Addr: 10.0.0.1:2375) contains an invalid label (foo) not formatted as \"key=value\"."
+            "Engine (ID: A|10.0.0.1:2375, Addr: 10.0.0.1:2375) contains an invalid label (foo) \
+             not formatted as \"key=value\"."
         );
     }
 }

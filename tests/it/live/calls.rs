@@ -158,6 +158,11 @@ async fn a_daemon_that_does_not_answer_in_time_has_failed() {
     for stalled in [|| Reply::Hang, || Reply::Stalled(vec!["{\"Name\":"])] {
         let (address, error) = failure(stalled, SOON).await;
         assert_eq!(error, no_daemon(&address));
+        let fake = Routes::default().on("GET", "/info", move |_| stalled()).start().await;
+        let error = within(client(&fake).with_patience(SOON).info())
+            .await
+            .expect_err("no answer");
+        assert_eq!(error, no_daemon(&fake.address));
     }
 }
 

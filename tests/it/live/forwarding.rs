@@ -183,8 +183,8 @@ async fn a_connection_turns_into_a_stream_of_bytes() {
     }
 }
 
-/// A proxy for one daemon, which is all that it takes: requests are forwarded, and connections that turn into streams of
-/// bytes are made one.
+/// A proxy for one daemon, which is all that it takes: requests are forwarded, and connections that turn into streams
+/// of bytes are made one.
 async fn proxy(listener: Listener, daemon: Daemon) {
     loop {
         let incoming = listener.accept().await.expect("a connection");

@@ -93,7 +93,8 @@ proptest! {
     #[test]
     fn heads_never_panic(bytes in prop_oneof![
         prop::collection::vec(any::<u8>(), 0..300),
-        "(GET|POST|A) [ -~]{0,20} HTTP/1.[01]\r\n([a-z-]{1,8}: ?[ -~]{0,12}\r\n){0,4}\r?\n?".prop_map(String::into_bytes),
+        "(GET|POST|A) [ -~]{0,20} HTTP/1.[01]\r\n([a-z-]{1,8}: ?[ -~]{0,12}\r\n){0,4}\r?\n?"
+            .prop_map(String::into_bytes),
     ]) {
         if let Ok(Some(head)) = head::parse(&bytes) {
             prop_assert!(head.length <= bytes.len());
