@@ -43,8 +43,10 @@ pub struct ScenarioSpec {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Ask {
-    /// First: find what is to be measured.
-    Open { protocol: u32, subject: SubjectSpec },
+    /// Say who you are.
+    Greet,
+    /// Find what is to be measured.
+    Open(SubjectSpec),
     /// Set up a case.
     Prepare(Case),
     /// Run so many iterations of it and say how long they took.
@@ -59,10 +61,11 @@ pub(super) enum Ask {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Answer {
-    Opened {
+    Greeted {
         protocol: u32,
         origin: Origin,
     },
+    Opened,
     Prepared,
     Timed {
         nanoseconds: u64,

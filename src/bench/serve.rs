@@ -47,14 +47,13 @@ fn answer(
     find: &impl Fn(&SubjectSpec) -> Result<Subject, String>,
 ) -> Result<Answer, String> {
     match ask {
-        Ask::Open { protocol, subject } => {
-            if protocol == PROTOCOL {
-                *stage = Some(Stage::new(find(&subject)?));
-            }
-            Ok(Answer::Opened {
-                protocol: PROTOCOL,
-                origin: Origin::here(),
-            })
+        Ask::Greet => Ok(Answer::Greeted {
+            protocol: PROTOCOL,
+            origin: Origin::here(),
+        }),
+        Ask::Open(subject) => {
+            *stage = Some(Stage::new(find(&subject)?));
+            Ok(Answer::Opened)
         }
         Ask::Prepare(case) => {
             let stage = stage.as_mut().ok_or("nothing was opened")?;

@@ -30,13 +30,13 @@ pub struct Trial {
 #[derive(Debug)]
 enum Asked {
     Again(Prepared),
-    Anew(Request),
+    Anew(Box<Request>),
 }
 
 impl Trial {
     fn new(cluster: Cluster, scheduler: Scheduler, kind: &Kind) -> Trial {
         let asked = if kind.is_never_seen {
-            Asked::Anew(kind.request.clone())
+            Asked::Anew(Box::new(kind.request.clone()))
         } else {
             Asked::Again(scheduler.prepare(Arc::new(kind.request.clone())))
         };
@@ -59,7 +59,7 @@ impl Trial {
             Asked::Again(_) => None,
             Asked::Anew(request) => {
                 request.resources.cpus = Cpus::from_nanos(request.resources.cpus.nanos() + 1);
-                Some(self.scheduler.prepare(Arc::new(request.clone())))
+                Some(self.scheduler.prepare(Arc::new(Request::clone(request))))
             }
         };
         let prepared = match (&anew, &self.asked) {

@@ -129,24 +129,24 @@ impl<'a> Worker<'a> {
             interrupted,
             origin: Origin::default(),
         };
-        let open = Ask::Open {
-            protocol: PROTOCOL,
-            subject: subject.clone(),
-        };
-        // Until it has greeted, it is somebody else's program that does not understand; reading a scenario may take
-        // longer than a greeting, but then something has been said or the process is there.
-        match worker.ask(&open, if subject.scenario.is_some() { WORK } else { GREETING }) {
-            Ok(Answer::Opened { protocol, origin }) if protocol == PROTOCOL => {
-                worker.origin = origin;
-                Ok(worker)
+        match worker.ask(&Ask::Greet, GREETING) {
+            Ok(Answer::Greeted { protocol, origin }) if protocol == PROTOCOL => worker.origin = origin,
+            Ok(Answer::Greeted { protocol: theirs, .. }) => {
+                return Err(WorkerError::Protocol {
+                    program: program.to_owned(),
+                    theirs,
+                });
             }
-            Ok(Answer::Opened { protocol: theirs, .. }) => Err(WorkerError::Protocol {
-                program: program.to_owned(),
-                theirs,
-            }),
-            Ok(other) => Err(worker.not_ours(format!("it answered {other:?}"))),
-            Err(WorkerError::Lost { said, .. }) => Err(worker.not_ours(said)),
-            Err(other) => Err(other),
+            Ok(other) => return Err(worker.not_ours(format!("it answered {other:?}"))),
+            // Until it has greeted, it is somebody else's program, which does not understand.
+            Err(WorkerError::Lost { said, .. } | WorkerError::Refused { said, .. }) => {
+                return Err(worker.not_ours(said));
+            }
+            Err(other) => return Err(other),
+        }
+        match worker.ask(&Ask::Open(subject.clone()), WORK)? {
+            Answer::Opened => Ok(worker),
+            other => Err(worker.lost(format!("it answered {other:?}"))),
         }
     }
 

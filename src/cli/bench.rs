@@ -63,12 +63,18 @@ pub fn bench(arguments: &BenchArguments) -> anyhow::Result<Outcome> {
     let output = OutputDir::create(&directory(arguments, &grid), OUTPUT_BYTES)?;
     let save = arguments.save_baseline.as_deref().map(Place::prepare).transpose()?;
     interrupt::listen()?;
-    if !arguments.quiet {
-        let doubts = reference.iter().flat_map(|reference| &reference.doubts);
-        doubts.for_each(|doubt| eprintln!("swarmlab: {doubt}"));
-        if origin.profile == "debug" {
-            eprintln!("swarmlab: this is a debug build, whose decisions take several times as long");
-        }
+    for doubt in reference.iter().flat_map(|reference| &reference.doubts) {
+        eprintln!("swarmlab: {doubt}");
+    }
+    if origin.profile == "debug" {
+        eprintln!("swarmlab: this is a debug build, whose decisions take several times as long");
+    }
+    if arguments.against.is_some() && unit == Unit::Nanoseconds && !can_find(arguments.samples, grid.cases.len()) {
+        eprintln!(
+            "swarmlab: {} samples of {} cases are too few to find any regression; ask for more --samples or fewer cases",
+            arguments.samples,
+            grid.cases.len()
+        );
     }
 
     let max_regression = arguments.max_regression.unwrap_or(0.1);
@@ -140,6 +146,12 @@ pub fn bench(arguments: &BenchArguments) -> anyhow::Result<Outcome> {
         place.write(&baseline)?;
     }
     Ok(Outcome::Done)
+}
+
+/// Whether so many pairs could be evidence of a regression in one of the cases, if all of them said so.
+fn can_find(pairs: usize, cases: usize) -> bool {
+    let all_slower = 0.5_f64.powi(i32::try_from(pairs).unwrap_or(i32::MAX));
+    all_slower * (cases as f64) < ALPHA
 }
 
 fn directory(arguments: &BenchArguments, grid: &Grid) -> PathBuf {
@@ -227,13 +239,11 @@ impl Report<'_> {
     fn print_table(&self) -> anyhow::Result<()> {
         let mut out = io::stdout().lock();
         writeln!(out, "{}\n", self.grid.title)?;
-        match self.unit {
-            Unit::Nanoseconds => writeln!(
-                out,
-                "one decision with its reservation and its removal; the 99th percentile includes reading the clock\n"
-            )?,
-            Unit::Instructions => writeln!(out, "one decision with its reservation and its removal\n")?,
-        }
+        let percentile = match (self.unit, self.judgement) {
+            (Unit::Nanoseconds, None) => "; the 99th percentile includes reading the clock",
+            _ => "",
+        };
+        writeln!(out, "one decision with its reservation and its removal{percentile}\n")?;
         match self.judgement {
             Some(judgement) => {
                 writeln!(out, "{}\n", report::judgement_table(self.unit, judgement))?;

@@ -241,7 +241,7 @@ fn alike(other: &Origin, this: &Origin) -> Result<(), Broken> {
         return Ok(());
     }
     let error = anyhow!(
-        "the other program is a {} build, and this is a {} build",
+        "the other program was built with the profile {}, and this one with {}",
         other.profile,
         this.profile
     );

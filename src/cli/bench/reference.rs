@@ -52,11 +52,16 @@ impl fmt::Display for Doubt {
             ),
             Doubt::NotCompared(cases) => {
                 let names: Vec<String> = cases.iter().take(NAMED_MAX).map(Case::to_string).collect();
-                write!(f, "{} cases are not compared: {}", cases.len(), names.join(", "))?;
-                match cases.len() > NAMED_MAX {
-                    true => f.write_str(" …"),
-                    false => f.write_str(" (measured now or in the baseline, but not both)"),
-                }
+                let count = match cases.len() {
+                    1 => "one case is".to_owned(),
+                    many => format!("{many} cases are"),
+                };
+                let more = if cases.len() > NAMED_MAX { " …" } else { "" };
+                write!(
+                    f,
+                    "{count} not compared: {}{more} (measured now or in the baseline, but not both)",
+                    names.join(", ")
+                )
             }
         }
     }
@@ -84,7 +89,7 @@ impl Reference {
         let built = &baseline.origin;
         anyhow::ensure!(
             built.profile == origin.profile,
-            "the baseline is of a {} build, and this is a {} build",
+            "the program of the baseline was built with the profile {}, and this one with {}",
             built.profile,
             origin.profile
         );

@@ -46,9 +46,9 @@ fn what_is_no_swarmlab_is_said_to_be_none() {
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("a mode");
         file
     };
-    let opened = r#"{"opened":{"protocol":1,"origin":{"profile":"PROFILE"}}}"#
+    let greeted = r#"{"greeted":{"protocol":1,"origin":{"profile":"PROFILE"}}}"#
         .replace("PROFILE", if cfg!(debug_assertions) { "debug" } else { "release" });
-    let other = opened.replace("debug", "other").replace("release", "other");
+    let other = greeted.replace("debug", "other").replace("release", "other");
     let refused = [
         (
             "/nonexistent/swarmlab".to_owned(),
@@ -67,25 +67,28 @@ fn what_is_no_swarmlab_is_said_to_be_none() {
         (script("binary", "exec cat /dev/urandom"), 2, "is no swarmlab"),
         (script("hangs", "exec sleep 60"), 2, "it has said nothing for"),
         (
-            script("newer", r#"read line; echo '{"opened":{"protocol":99,"origin":{}}}'"#),
+            script("newer", r#"read line; echo '{"greeted":{"protocol":99,"origin":{}}}'"#),
             2,
             "it speaks version 99",
         ),
         (
-            script("debug", &format!("read line; echo '{other}'; cat >/dev/null")),
+            script(
+                "debug",
+                &format!("read line; echo '{other}'; read line; echo '\"opened\"'; cat >/dev/null"),
+            ),
             2,
-            "the other program is a other build",
+            "the other program was built with the profile other",
         ),
         (
             script(
                 "cannot",
-                &format!("read line; echo '{opened}'; read line; echo '{{\"failed\":\"no idea\"}}'"),
+                &format!("read line; echo '{greeted}'; read line; echo '{{\"failed\":\"no idea\"}}'"),
             ),
             1,
             "cannot measure this: no idea",
         ),
         (
-            script("dies", &format!("read line; echo '{opened}'; read line; exit 7")),
+            script("dies", &format!("read line; echo '{greeted}'; read line; exit 7")),
             1,
             "stopped measuring: it ended (exit status: 7)",
         ),

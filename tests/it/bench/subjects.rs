@@ -66,7 +66,7 @@ fn the_built_in_kinds_are_what_they_are_called() {
                 trial.once();
             }
             assert_eq!(trial.cluster().totals(), before, "{kind}");
-            trial.cluster().check();
+            trial.cluster().check().expect("sums and tables are true");
             let changed = trial.cluster().revision() > revision;
             assert_eq!(changed, kind != "rejected", "only {kind} is never placed");
         });
@@ -89,7 +89,7 @@ fn a_scenario_grows_in_proportion() {
         );
         assert_eq!(trial.cluster().totals().containers, 0, "empty at the start");
         trial.once();
-        trial.cluster().check();
+        trial.cluster().check().expect("sums and tables are true");
     });
 }
 
@@ -112,7 +112,7 @@ fn a_scenario_at_its_own_size_is_the_cluster_of_its_run() {
         let ten = trial.cluster().totals();
         assert_eq!(ten.containers, 10 * one.containers, "as full as the original");
         assert_eq!((ten.cpus, ten.memory), (10 * one.cpus, 10 * one.memory));
-        trial.cluster().check();
+        trial.cluster().check().expect("sums and tables are true");
     });
 }
 
@@ -132,7 +132,7 @@ fn one_cluster_serves_every_kind_and_strategy() {
                 let trial = stage.trial(&case, &|| false).expect("not interrupted").expect("known");
                 assert_eq!(trial.cluster().order().len(), nodes);
                 (0..10).for_each(|_| trial.once());
-                trial.cluster().check();
+                trial.cluster().check().expect("sums and tables are true");
             }
         }
     }
