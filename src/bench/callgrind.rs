@@ -11,8 +11,6 @@ use super::origin::Origin;
 use super::protocol::SubjectSpec;
 use super::worker::{Worker, WorkerError};
 
-/// Decisions before those that are counted, so that tables exist.
-const WARM_UP: u64 = 32;
 /// Decisions that are counted.
 const COUNTED: u64 = 128;
 
@@ -85,7 +83,7 @@ impl Callgrind {
         command.env_clear().env("PATH", path);
         let mut worker = Worker::start_with(command, program, subject, interrupted)?;
         worker.prepare(case)?;
-        worker.count(WARM_UP, COUNTED)?;
+        worker.count(COUNTED)?;
         let origin = worker.origin().clone();
         let status = worker.end()?;
         if !status.success() {

@@ -47,14 +47,14 @@ pub(super) enum Ask {
     Greet,
     /// Find what is to be measured.
     Open(SubjectSpec),
-    /// Set up a case.
+    /// Set up a case and warm it up.
     Prepare(Case),
     /// Run so many iterations of it and say how long they took.
     Time { iterations: u64 },
     /// Time iterations one by one: at most so many, and no more once they have taken so long.
     TimeSingly { at_most: u64, nanoseconds: u64 },
-    /// Run so many iterations without, and so many with their instructions counted.
-    Count { warm_up: u64, iterations: u64 },
+    /// Run so many iterations with their instructions counted.
+    Count { iterations: u64 },
 }
 
 /// What it answers.

@@ -8,6 +8,12 @@ use super::protocol::{Answer, Ask, LINE_MAX, PROTOCOL, SubjectSpec};
 use super::subject::Subject;
 use super::trial::{Stage, Trial};
 
+/// Decisions before any is measured: a scheduler makes tables of what keeps coming back, and of a large cluster only
+/// when it has come back so often that they are worth it. The more of them, the more nodes there are.
+const WARM_UP: usize = 32;
+/// Nodes that call for one more of them.
+const NODES_PER_WARM_UP: usize = 10;
+
 /// Most single times of one answer, which must fit in a line.
 const SINGLES_MAX: u64 = 10_000;
 
@@ -58,7 +64,12 @@ fn answer(
         Ask::Prepare(case) => {
             let stage = stage.as_mut().ok_or("nothing was opened")?;
             match stage.trial(&case, &|| false) {
-                Ok(Some(_)) => Ok(Answer::Prepared),
+                Ok(Some(trial)) => {
+                    for _ in 0..WARM_UP + case.nodes / NODES_PER_WARM_UP {
+                        trial.once();
+                    }
+                    Ok(Answer::Prepared)
+                }
                 Ok(None) => Err(format!("there is no kind of request named {:?}", case.kind)),
                 Err(error) => Err(error.to_string()),
             }
@@ -77,12 +88,8 @@ fn answer(
             }
             Ok(Answer::TimedSingly { nanoseconds: found })
         }
-        Ask::Count { warm_up, iterations } => {
-            let trial = current(stage)?;
-            for _ in 0..warm_up {
-                trial.once();
-            }
-            counted_decisions(trial, iterations);
+        Ask::Count { iterations } => {
+            counted_decisions(current(stage)?, iterations);
             Ok(Answer::Counted)
         }
     }

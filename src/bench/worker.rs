@@ -155,7 +155,7 @@ impl<'a> Worker<'a> {
         &self.origin
     }
 
-    /// Has it set up a case.
+    /// Has it set up a case and warm it up.
     ///
     /// # Errors
     ///
@@ -180,9 +180,9 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Has it run iterations of the case, without and with their instructions counted.
-    pub(super) fn count(&mut self, warm_up: u64, iterations: u64) -> Result<(), WorkerError> {
-        match self.ask(&Ask::Count { warm_up, iterations }, WORK)? {
+    /// Has it run iterations of the case with their instructions counted.
+    pub(super) fn count(&mut self, iterations: u64) -> Result<(), WorkerError> {
+        match self.ask(&Ask::Count { iterations }, WORK)? {
             Answer::Counted => Ok(()),
             other => Err(self.lost(format!("it answered {other:?}"))),
         }

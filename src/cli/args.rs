@@ -208,7 +208,7 @@ turn, which cancels most of the noise; --instructions counts instead, which has 
 Examples:
   swarmlab bench --nodes 10,1000 --kind plain,port
   swarmlab bench scenarios/zones.toml --at 3h --strategy spread --save-baseline zones
-  swarmlab bench scenarios/zones.toml --at 3h --strategy spread --baseline zones --max-regression 50%
+  swarmlab bench scenarios/zones.toml --at 3h --strategy spread --baseline FILE.json --max-regression 50%
   swarmlab bench --against FILE --max-regression 10%
   swarmlab bench --instructions --nodes 10,1000 --baseline FILE.json")]
 pub struct BenchArguments {

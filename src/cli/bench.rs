@@ -183,6 +183,8 @@ impl Place {
     fn prepare(name: &str) -> anyhow::Result<Place> {
         let path = baseline_path(name)?;
         let file = path.file_name().with_context(|| format!("{name:?} names no file"))?;
+        let is_directory = name.ends_with(std::path::is_separator) || path.is_dir();
+        anyhow::ensure!(!is_directory, "{name:?} is a directory, and a baseline is a file");
         let directory = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),

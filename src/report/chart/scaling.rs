@@ -90,7 +90,7 @@ impl Scaling {
         let left = MARGIN + plot::y_labels_width(&y);
         let height = if self.panels.len() == 1 { 380.0 } else { 250.0 };
         for (i, panel) in self.panels.iter().enumerate() {
-            let top = page.y + 24.0;
+            let top = page.y + 28.0;
             let frame = Frame {
                 left,
                 top,

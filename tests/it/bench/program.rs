@@ -218,6 +218,8 @@ fn files_that_cannot_be_used_are_told_before_anything_is_measured() {
             "is not a baseline of swarmlab bench",
         ),
         (vec!["--baseline", "src/"], "cannot read the baseline"),
+        (vec!["--save-baseline", "src/"], "is a directory"),
+        (vec!["--save-baseline", "./src"], "is a directory"),
         (vec!["--out", "Cargo.toml/results"], "cannot make the output directory"),
     ];
     for (arguments, expected) in refused {
