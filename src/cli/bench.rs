@@ -117,6 +117,8 @@ pub fn bench(arguments: &BenchArguments) -> anyhow::Result<Outcome> {
         output: output.path(),
     };
     match arguments.format {
+        // Interrupted before there was anything to show.
+        _ if cases.is_empty() => {}
         BenchFormat::Table => said.print_table()?,
         BenchFormat::Json => said.print_json()?,
         BenchFormat::Csv => io::stdout().write_all(&report::bench_csv(unit, &cases, judgement.as_ref())?)?,
