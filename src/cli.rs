@@ -4,6 +4,7 @@
 //! of the other modules.
 
 mod args;
+mod bench;
 mod compare;
 mod explain;
 mod generate;
@@ -24,19 +25,23 @@ use clap::error::ErrorKind;
 
 use args::{Arguments, Command};
 
+use crate::bench::WORKER_COMMAND;
+
 /// How a command ended.
 enum Outcome {
     /// Everything was done.
     Done,
     /// A replay came out differently.
     Differs,
+    /// Decisions take longer than is allowed.
+    Slower,
     /// A scenario or an argument is faulty; its faults have been shown.
     Invalid,
     /// Stopped by the user; what was finished is kept.
     Interrupted,
 }
 
-/// Exit code of a failure while running: input or output, or a replay that differs.
+/// Exit code of a failure while running: input or output, a replay that differs, or decisions that take longer.
 const FAILURE: u8 = 1;
 /// Exit code of wrong usage and of a faulty scenario.
 const USAGE: u8 = 2;
@@ -45,6 +50,10 @@ const INTERRUPTED: u8 = 130;
 
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
+    // Not for people, and so in no help text, completion or manual page.
+    if std::env::args_os().nth(1).is_some_and(|first| first == WORKER_COMMAND) {
+        return code(bench::work());
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -56,9 +65,14 @@ pub fn main() -> ExitCode {
             };
         }
     };
-    match execute(&arguments.command) {
+    code(execute(&arguments.command))
+}
+
+/// The exit code of a command that has ended.
+fn code(outcome: anyhow::Result<Outcome>) -> ExitCode {
+    match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::Differs) => ExitCode::from(FAILURE),
+        Ok(Outcome::Differs | Outcome::Slower) => ExitCode::from(FAILURE),
         Ok(Outcome::Invalid) => ExitCode::from(USAGE),
         Ok(Outcome::Interrupted) => ExitCode::from(INTERRUPTED),
         // Who reads our output has enough of it, as `head` does.
@@ -80,6 +94,7 @@ fn execute(command: &Command) -> anyhow::Result<Outcome> {
     match command {
         Command::Run(arguments) => run::run(arguments),
         Command::Compare(arguments) => compare::compare(arguments),
+        Command::Bench(arguments) => bench::bench(arguments),
         Command::Explain(arguments) => explain::explain(arguments),
         Command::Replay(arguments) => replay::replay(arguments),
         Command::Validate(arguments) => validate::validate(arguments),

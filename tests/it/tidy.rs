@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules by floor: a module may use its own floor and those below.
-const FLOORS: [(&str, u32); 10] = [
+const FLOORS: [(&str, u32); 11] = [
     ("model", 0),
     ("cluster", 1),
     ("scheduler", 2),
@@ -13,6 +13,7 @@ const FLOORS: [(&str, u32); 10] = [
     ("metrics", 4),
     ("eventlog", 4),
     ("experiment", 5),
+    ("bench", 5),
     ("report", 6),
     ("cli", 7),
 ];
