@@ -4,6 +4,7 @@
 //! of the other modules.
 
 mod args;
+mod bench;
 mod compare;
 mod explain;
 mod generate;
@@ -26,19 +27,23 @@ use clap::error::ErrorKind;
 
 use args::{Arguments, Command, LabCommand};
 
+use crate::bench::WORKER_COMMAND;
+
 /// How a command ended.
 enum Outcome {
     /// Everything was done.
     Done,
     /// A replay came out differently.
     Differs,
+    /// Decisions take longer than is allowed.
+    Slower,
     /// A scenario or an argument is faulty; its faults have been shown.
     Invalid,
     /// Stopped by the user; what was finished is kept.
     Interrupted,
 }
 
-/// Exit code of a failure while running: input or output, or a replay that differs.
+/// Exit code of a failure while running: input or output, a replay that differs, or decisions that take longer.
 const FAILURE: u8 = 1;
 /// Exit code of wrong usage and of a faulty scenario.
 const USAGE: u8 = 2;
@@ -47,6 +52,10 @@ const INTERRUPTED: u8 = 130;
 
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
+    // Not for people, and so in no help text, completion or manual page.
+    if env::args_os().nth(1).is_some_and(|first| first == WORKER_COMMAND) {
+        return conclude(bench::work());
+    }
     // The live commands have their own way with flags and faults.
     let words = match live::take(env::args_os().collect()) {
         Ok(code) => return code,
@@ -84,7 +93,7 @@ pub fn main() -> ExitCode {
 fn conclude(outcome: anyhow::Result<Outcome>) -> ExitCode {
     match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::Differs) => ExitCode::from(FAILURE),
+        Ok(Outcome::Differs | Outcome::Slower) => ExitCode::from(FAILURE),
         Ok(Outcome::Invalid) => ExitCode::from(USAGE),
         Ok(Outcome::Interrupted) => ExitCode::from(INTERRUPTED),
         // Who reads our output has enough of it, as `head` does.
@@ -106,6 +115,7 @@ fn execute(command: &LabCommand) -> anyhow::Result<Outcome> {
     match command {
         LabCommand::Run(arguments) => run::run(arguments),
         LabCommand::Compare(arguments) => compare::compare(arguments),
+        LabCommand::Bench(arguments) => bench::bench(arguments),
         LabCommand::Explain(arguments) => explain::explain(arguments),
         LabCommand::Replay(arguments) => replay::replay(arguments),
         LabCommand::Validate(arguments) => validate::validate(arguments),

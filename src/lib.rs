@@ -10,6 +10,7 @@
 //! * [`metrics`]: what a run comes to in numbers, and when two strategies really differ.
 //! * [`eventlog`]: a run written down line by line, and repeated.
 //! * [`experiment`]: every strategy with every seed.
+//! * [`bench`]: how long a decision takes, and whether it takes longer than before.
 //! * [`report`]: tables, files and pictures.
 //! * [`net`]: sockets, TLS, tunnels and an HTTP client.
 //! * [`docker`]: the language of one Docker daemon.
@@ -44,6 +45,7 @@
 
 #![warn(missing_docs)]
 
+pub mod bench;
 pub mod cli;
 pub mod cluster;
 pub mod discovery;

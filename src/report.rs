@@ -6,6 +6,7 @@
 pub mod chart;
 mod explanation;
 mod files;
+mod latency;
 mod output;
 mod pictures;
 mod placements;
@@ -14,6 +15,7 @@ mod table;
 
 pub use explanation::ShownExplanation;
 pub use files::{comparison, comparison_json, decisions, summary, timeseries};
+pub use latency::{bench_csv, bench_json, bench_picture, bench_table, change, judgement_table};
 pub use output::{OutputDir, OutputError, PendingFile};
 pub use pictures::{Picture, STEMS, pictures};
 pub use placements::{Placements, ROW_BYTES};

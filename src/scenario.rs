@@ -19,7 +19,7 @@ mod overrides;
 mod path;
 mod prune;
 mod schema;
-mod suggest;
+pub(crate) mod suggest;
 mod trace;
 pub mod units;
 

@@ -1,9 +1,12 @@
 //! The arguments of every command. Help texts, completions and manual pages are made from these types.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
+use crate::bench::SAMPLES_MIN;
+use crate::scenario::units;
 use crate::scheduler::Strategy;
 use crate::sim::RunPlan;
 
@@ -16,12 +19,14 @@ Examples:
                                                   The same on a real cluster's trace
   swarmlab run scenarios/zones.toml --strategy binpack --set workload.front.replicas=2
   swarmlab explain scenarios/zones.toml --class database --at 3h
+  swarmlab bench --nodes 10,1000 --kind plain     How long does a decision take?
   swarmlab validate scenarios/quickstart.toml
   swarmlab list 10.0.0.[1:3]:2375
 
 Exit codes:
   0    done
-  1    a file cannot be read or written, or a replay came out differently
+  1    a file cannot be read or written, a replay came out differently, or decisions take
+       longer than allowed
   2    wrong usage, or a faulty scenario (the live commands: 1)
   130  interrupted; what was finished is kept";
 
@@ -50,6 +55,8 @@ pub enum LabCommand {
     Run(RunArguments),
     /// Compare strategies on the same arrivals, over many seeds
     Compare(CompareArguments),
+    /// Measure how long decisions take, and whether they take longer than before
+    Bench(BenchArguments),
     /// Say why each node would take or refuse one more container
     Explain(ExplainArguments),
     /// Repeat a logged run and make sure that it comes out the same
@@ -187,6 +194,123 @@ pub struct CompareArguments {
     pub input: ScenarioArguments,
     #[command(flatten)]
     pub output: OutputArguments,
+}
+
+/// What `bench` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BenchFormat {
+    Table,
+    Json,
+    Csv,
+}
+
+/// Most nodes of a cluster that is measured: more do not fit in the memory of most machines.
+const BENCH_NODES_MAX: u64 = 1_000_000;
+
+#[derive(Clone, Debug, Args)]
+#[command(group(ArgGroup::new("reference").args(["baseline", "against"])), after_help = "\
+Without a scenario a built-in cluster is measured: 30 containers on every node, and a kind of
+request for every filter that costs something. With a scenario, its nodes are repeated until
+there are as many as wanted, and its classes are the kinds of request; --at fills the cluster as
+a run has filled it by then. The kind first-sight asks for another size every time, so that the
+scheduler can remember nothing.
+
+A regression is a decision that takes more than --max-regression longer, beyond reasonable doubt:
+the exit code is then 1. Clocks on shared machines are noisy. --against measures two programs in
+turn, which cancels most of the noise; --instructions counts instead, which has none.
+
+Examples:
+  swarmlab bench --nodes 10,1000 --kind plain,port
+  swarmlab bench scenarios/zones.toml --at 3h --strategy spread --save-baseline zones
+  swarmlab bench scenarios/zones.toml --at 3h --strategy spread --baseline FILE.json --max-regression 50%
+  swarmlab bench --against FILE --max-regression 10%
+  swarmlab bench --instructions --nodes 10,1000 --baseline FILE.json")]
+pub struct BenchArguments {
+    /// Scenario file, or a directory with an openb trace; a built-in cluster if none is given
+    pub scenario: Option<PathBuf>,
+    /// Cluster sizes; a scenario's own size, and tenfold up to 10,000, if none are given
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..=BENCH_NODES_MAX))]
+    pub nodes: Vec<u64>,
+    /// Strategies; those of the scenario if none are given
+    #[arg(long, alias = "strategies", value_delimiter = ',')]
+    pub strategy: Vec<Strategy>,
+    /// Kinds of request; all if none are given
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub kind: Vec<String>,
+    /// Virtual time of the scenario at which to measure, such as 90s or 2h; its empty cluster if none is given
+    #[arg(long, value_name = "TIME", requires = "scenario")]
+    pub at: Option<String>,
+    /// Seed of the scenario's run; the scenario's if none is given
+    #[arg(long, value_name = "N", requires = "scenario")]
+    pub seed: Option<u64>,
+    /// Time for the samples of each case
+    #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = span, conflicts_with = "instructions")]
+    pub time_per_case: Duration,
+    /// Samples of each case, each from a process of its own
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = samples, conflicts_with = "instructions")]
+    pub samples: usize,
+    /// Count instructions instead of time; needs valgrind
+    #[arg(long)]
+    pub instructions: bool,
+    /// Compare with the figures that were saved under this name, or in this .json file
+    #[arg(long, value_name = "NAME")]
+    pub baseline: Option<String>,
+    /// Compare with another build of this program, measured in turn with this one
+    #[arg(long, value_name = "PROGRAM")]
+    pub against: Option<PathBuf>,
+    /// How much longer a decision may take, such as 10% or 0.1; 10% if nothing is given
+    #[arg(long, value_name = "SHARE", value_parser = share, requires = "reference")]
+    pub max_regression: Option<f64>,
+    /// Save the figures under this name, or in this .json file, unless there is a regression
+    #[arg(long, value_name = "NAME", conflicts_with = "against")]
+    pub save_baseline: Option<String>,
+    /// Directory for the results
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Do not draw pictures
+    #[arg(long)]
+    pub no_plots: bool,
+    /// What to print: a table for people, JSON or CSV for programs
+    #[arg(long, value_enum, default_value_t = BenchFormat::Table)]
+    pub format: BenchFormat,
+    /// Do not show progress
+    #[arg(long, short)]
+    pub quiet: bool,
+    #[command(flatten)]
+    pub input: ScenarioArguments,
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    match units::duration(text) {
+        Ok(span) if span.is_zero() => Err("no time at all".to_owned()),
+        Ok(span) => Ok(span),
+        Err(complaint) => Err(complaint.to_string()),
+    }
+}
+
+fn samples(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(samples @ SAMPLES_MIN..=SAMPLES_MAX) => Ok(samples),
+        _ => Err(format!("not a number from {SAMPLES_MIN} to {SAMPLES_MAX}")),
+    }
+}
+
+/// Most samples of a case: beyond, the figures tell no more.
+const SAMPLES_MAX: usize = 1000;
+
+/// A share: per cent with their sign, or a number up to one.
+fn share(text: &str) -> Result<f64, String> {
+    let number = |text: &str| {
+        text.trim()
+            .parse::<f64>()
+            .ok()
+            .filter(|number| number.is_finite() && *number >= 0.0)
+    };
+    let found = match text.trim().strip_suffix('%') {
+        Some(percent) => number(percent).map(|percent| percent / 100.0),
+        None => number(text).filter(|share| *share <= 1.0),
+    };
+    found.ok_or_else(|| "write per cent, as in 10%, or a share up to 1, as in 0.1".to_owned())
 }
 
 #[derive(Clone, Debug, Args)]

@@ -39,6 +39,11 @@ impl Progress {
         }
     }
 
+    /// One of the runs, which nobody observes, is finished.
+    pub fn step(&self) {
+        self.bar.inc(STEPS);
+    }
+
     /// Removes the bar.
     pub fn finish(&self) {
         self.bar.finish_and_clear();

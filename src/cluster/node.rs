@@ -188,6 +188,11 @@ impl Node {
         self.capacity
     }
 
+    /// How much more may be reserved on it.
+    pub fn overcommit(&self) -> Overcommit {
+        self.overcommit
+    }
+
     /// What may be reserved on it: capacity and overcommit.
     pub fn total(&self) -> Resources {
         self.total

@@ -1,15 +1,21 @@
-//! Statistics over seeds: what a handful of runs says about all runs.
+//! Statistics of samples: what a handful of runs says about all runs.
 //!
 //! Owns textbook methods, each with its source, and nothing about metrics or strategies. Degenerate input has a defined
 //! answer; none of the functions panics on numbers.
 
 mod estimate;
+mod hodges_lehmann;
 mod holm;
+mod mann_whitney;
+mod median;
 mod t;
 mod wilcoxon;
 
 pub use estimate::{Estimate, estimate};
+pub use hodges_lehmann::{pseudo_median, shift};
 pub use holm::holm;
+pub use mann_whitney::{MANN_WHITNEY_EXACT_MAX, MannWhitney, mann_whitney};
+pub use median::{median, median_interval, quantile};
 pub use t::{t_quantile, t_two_sided};
 pub use wilcoxon::{WILCOXON_EXACT_MAX, Wilcoxon, wilcoxon};
 

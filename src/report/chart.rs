@@ -29,6 +29,7 @@ mod distribution;
 mod heat;
 mod lines;
 mod percentiles;
+mod scaling;
 mod stacked;
 
 mod axis;
@@ -46,6 +47,7 @@ pub use distribution::{Distribution, Histogram};
 pub use heat::{HeatMap, HeatPanel};
 pub use lines::{Limit, LinePoint, LineSeries, LinesChart, LinesPanel};
 pub use percentiles::{PercentilePoint, PercentileSeries, Percentiles};
+pub use scaling::{Scaling, ScalingPanel, ScalingPoint, ScalingSeries};
 pub use stacked::{Bar, StackedBars};
 
 use thiserror::Error;

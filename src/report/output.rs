@@ -39,7 +39,7 @@ pub enum OutputError {
     /// The disk has less room than the results need.
     #[error(
         "not enough room in {}: the results need about {needed_mib} MiB and {free_mib} MiB are free; choose another \
-         directory with --out, or leave out the large files with --no-placements",
+         directory with --out, or write fewer files (see --help)",
         path.display()
     )]
     Full {

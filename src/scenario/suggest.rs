@@ -4,7 +4,7 @@
 const LONGEST: usize = 64;
 
 /// The name that was probably meant by `word`, if one is close enough.
-pub(super) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |text: &str| text.to_lowercase().replace('_', "-");
     let wanted = plain(word);
     let length = wanted.chars().count();
@@ -39,7 +39,7 @@ pub(super) fn enumerate<S: AsRef<str>>(names: &[S]) -> String {
 }
 
 /// What there is, as the end of a complaint about what there is not.
-pub(super) fn there_are<S: AsRef<str>>(names: &[S]) -> String {
+pub(crate) fn there_are<S: AsRef<str>>(names: &[S]) -> String {
     let verb = if names.len() == 1 { "there is only" } else { "there are" };
     format!("{verb} {}", enumerate(names))
 }

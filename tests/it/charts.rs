@@ -362,7 +362,9 @@ proptest! {
     ) {
         let point = |&(seconds, mean, band): &(f64, f64, Option<(f64, f64)>)| LinePoint { seconds, mean, band };
         check("lines", &lines(&[points.iter().map(point).collect()]).draw().expect("a chart"));
-        let pairs = points.iter().map(|&(a, b, _)| (a, b)).collect();
+        let pairs: Vec<(f64, f64)> = points.iter().map(|&(a, b, _)| (a, b)).collect();
+        check("scaling", &scaling(true, vec![pairs.clone()]).draw().expect("a chart"));
+        check("scaling, counts", &scaling(false, vec![pairs.clone()]).draw().expect("a chart"));
         check("percentiles", &percentiles(vec![pairs]).draw().expect("a chart"));
         let values = estimates.iter().map(|e| e.map(|(mean, low, high)| Estimate { mean, low, high })).collect();
         check("comparison", &comparison(6, vec![metric("any", unit, values, winner)]).draw().expect("a chart"));

@@ -498,7 +498,7 @@ mod stopped {
 #[cfg(unix)]
 #[test]
 fn every_example_runs_as_written() {
-    let commands = ["", "run", "compare", "explain", "replay", "validate"];
+    let commands = ["", "run", "compare", "bench", "explain", "replay", "validate"];
     let mut texts: Vec<String> = commands
         .iter()
         .map(|command| {
@@ -561,6 +561,7 @@ fn help_has_examples_and_everything_is_generated() {
         &["--help"][..],
         &["run", "--help"],
         &["compare", "--help"],
+        &["bench", "--help"],
         &["explain", "--help"],
         &["replay", "--help"],
     ] {
@@ -583,6 +584,10 @@ fn help_has_examples_and_everything_is_generated() {
         let (code, completions, _) = outcome(&["completions", shell]);
         assert_eq!(code, 0);
         assert!(completions.contains("swarmlab") && completions.contains("compare"));
+        assert!(
+            !completions.contains("bench-worker"),
+            "what programs use is not offered to people"
+        );
     }
     for arguments in [&["man"][..], &["man", "compare"]] {
         let (code, page, _) = outcome(arguments);

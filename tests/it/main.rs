@@ -1,6 +1,7 @@
 //! The integration tests, one binary: each module is one subject.
 
 mod acceptance;
+mod bench;
 mod charts;
 mod cli;
 mod differential;

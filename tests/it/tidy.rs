@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules by floor: a module may use its own floor and those below.
-const FLOORS: [(&str, u32); 14] = [
+const FLOORS: [(&str, u32); 15] = [
     ("model", 0),
     ("net", 0),
     ("cluster", 1),
@@ -17,6 +17,7 @@ const FLOORS: [(&str, u32); 14] = [
     ("eventlog", 4),
     ("experiment", 5),
     ("manager", 5),
+    ("bench", 5),
     ("report", 6),
     ("cli", 7),
 ];

@@ -107,7 +107,16 @@ impl Axis {
     }
 
     /// A logarithmic axis of seconds over whole decades.
-    pub(super) fn log_time((low, high): (f64, f64)) -> Axis {
+    pub(super) fn log_time(range: (f64, f64)) -> Axis {
+        Axis::decades(range, number::duration)
+    }
+
+    /// A logarithmic axis of plain numbers over whole decades.
+    pub(super) fn log_plain(range: (f64, f64)) -> Axis {
+        Axis::decades(range, number::humane)
+    }
+
+    fn decades((low, high): (f64, f64), label: fn(f64) -> String) -> Axis {
         let (low, high) = (low.max(1e-12), high.max(1e-12));
         let first = exponent(low * 1.000_001);
         let last = (exponent(high * 0.999_999) + 1).max(first + 1);
@@ -126,7 +135,7 @@ impl Axis {
             let decade = power_of_ten(power);
             let tick = |value: f64| Tick {
                 value,
-                label: number::duration(value),
+                label: label(value),
             };
             if ((power - first) as usize).is_multiple_of(stride) {
                 axis.ticks.push(tick(decade));

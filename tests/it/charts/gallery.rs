@@ -125,6 +125,30 @@ pub fn percentiles(series: Vec<Vec<(f64, f64)>>) -> Percentiles {
     }
 }
 
+/// Lines of (size, cost), each cost with an interval of a tenth around it, in two panels.
+pub fn scaling(is_time: bool, series: Vec<Vec<(f64, f64)>>) -> Scaling {
+    let point = |&(size, cost): &(f64, f64)| ScalingPoint {
+        size,
+        cost,
+        interval: Some((0.9 * cost, 1.1 * cost)),
+    };
+    let named = |(i, points): (usize, &Vec<(f64, f64)>)| ScalingSeries {
+        name: NAMES[i].into(),
+        points: points.iter().map(point).collect(),
+    };
+    let panel = |title: &str| ScalingPanel {
+        title: title.into(),
+        series: series.iter().enumerate().map(named).collect(),
+    };
+    Scaling {
+        title: "Decisions by cluster size".into(),
+        subtitle: "median".into(),
+        x_label: "nodes".into(),
+        is_time,
+        panels: vec![panel("the one"), panel("the other")],
+    }
+}
+
 pub fn metric(title: &str, unit: Unit, estimates: Vec<Option<Estimate>>, winner: Option<usize>) -> MetricPanel {
     MetricPanel {
         title: title.into(),
@@ -313,6 +337,42 @@ pub fn gallery() -> Vec<(&'static str, Drawing)> {
             ]])
             .draw(),
         ),
+        (
+            "scaling",
+            scaling(
+                true,
+                vec![
+                    vec![(10.0, 300.0), (1e4, 350.0)],
+                    vec![(10.0, 1e3), (500.0, 5e4), (1e4, 1e6)],
+                ],
+            )
+            .draw(),
+        ),
+        (
+            "scaling, counts",
+            scaling(false, vec![vec![(1.0, 3.0), (1e6, 4e9)]]).draw(),
+        ),
+        ("scaling, one size", scaling(true, vec![vec![(24.0, 250.0)]]).draw()),
+        (
+            "scaling, close sizes",
+            scaling(true, vec![(100..140).map(|size| (f64::from(size), 10.0)).collect()]).draw(),
+        ),
+        (
+            "scaling, odd",
+            scaling(
+                true,
+                vec![vec![
+                    (0.0, 5.0),
+                    (nan, 5.0),
+                    (-1.0, 5.0),
+                    (10.0, 0.0),
+                    (20.0, 1e300),
+                    (30.0, 1e18),
+                ]],
+            )
+            .draw(),
+        ),
+        ("scaling, empty", scaling(false, vec![vec![]]).draw()),
         ("percentiles, empty", percentiles(vec![vec![]]).draw()),
         ("comparison", comparison(3, metrics(3)).draw()),
         (
