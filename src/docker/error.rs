@@ -42,6 +42,14 @@ impl CallError {
         CallError::Unreachable(format!("error during connect: {address}: {reason}"))
     }
 
+    /// What a client is told: a daemon's message as the daemon wrote it, since clients of today introduce it themselves.
+    pub fn told(&self) -> String {
+        match self {
+            CallError::Answered { message, .. } => message.clone(),
+            other => other.to_string(),
+        }
+    }
+
     /// Whether the daemon counts as not reachable.
     pub fn is_unreachable(&self) -> bool {
         matches!(self, CallError::Unreachable(_))

@@ -51,9 +51,10 @@ impl Failure {
 }
 
 impl From<CallError> for Failure {
-    /// What a daemon refuses keeps its status only where the caller says so: the original makes it 500 (`api.md` §1).
+    /// What a daemon refuses keeps its status only where the caller says so: the original makes it 500 (`api.md` §1). Its
+    /// text before the message is left out, since clients of today write it themselves.
     fn from(error: CallError) -> Failure {
-        Failure::internal(error.to_string())
+        Failure::internal(error.told())
     }
 }
 

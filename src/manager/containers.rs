@@ -312,7 +312,7 @@ pub(super) async fn remove(call: Call) -> Result<Answer, Failure> {
             let conflict = status.filter(|status| *status == StatusCode::CONFLICT);
             return Err(Failure::new(
                 conflict.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-                error.to_string(),
+                error.told(),
             ));
         }
     }

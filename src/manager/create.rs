@@ -196,7 +196,7 @@ impl From<DaemonError> for Unplaced {
 
 fn refused(error: &CallError) -> Unplaced {
     DaemonError {
-        text: error.to_string(),
+        text: error.told(),
         not_found: error.is_not_found(),
     }
     .into()

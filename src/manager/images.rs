@@ -365,7 +365,7 @@ fn faults_of<T>(outcomes: Outcomes<T>) -> Result<Vec<T>, Failure> {
         .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let lines: Vec<String> = faults
         .iter()
-        .map(|(engine, error)| format!("{engine}: {error}"))
+        .map(|(engine, error)| format!("{engine}: {}", error.told()))
         .collect();
     Err(Failure::new(status, lines.join("\n")))
 }

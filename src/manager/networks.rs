@@ -136,7 +136,7 @@ fn keeping_conflicts(error: CallError) -> Failure {
         Some(403) => StatusCode::FORBIDDEN,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
-    Failure::new(status, error.to_string())
+    Failure::new(status, error.told())
 }
 
 /// A container and a network that a client wants to bring together or apart.
@@ -229,7 +229,7 @@ pub(super) async fn disconnect(mut call: Call) -> Result<Answer, Failure> {
 /// The daemon's own status where it gave one, 404 as in the original where it did not.
 fn as_the_daemon_says(error: CallError) -> Failure {
     let status = error.status().and_then(|status| StatusCode::from_u16(status).ok());
-    Failure::new(status.unwrap_or(StatusCode::NOT_FOUND), error.to_string())
+    Failure::new(status.unwrap_or(StatusCode::NOT_FOUND), error.told())
 }
 
 async fn refresh(call: &Call, placed: &Placed) {

@@ -183,7 +183,7 @@ pub(super) async fn create_exec(mut call: Call) -> Result<Answer, Failure> {
         // Clients of today look for the daemon's own status, such as 409 of a container that is paused.
         Some(status @ 400..500) => Failure::new(
             StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            error.to_string(),
+            error.told(),
         ),
         _ => error.into(),
     })?;

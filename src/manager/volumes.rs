@@ -163,7 +163,7 @@ pub(super) async fn remove(call: Call) -> Result<Answer, Failure> {
             Ok(()) => manager.keeper.with(|state| state.drop_volume(engine, &name)),
             Err(error) => {
                 status = status.or(error.status());
-                faults.push(format!("{engine_name}: {error}"));
+                faults.push(format!("{engine_name}: {}", error.told()));
             }
         }
     }

@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt;
@@ -34,7 +35,9 @@ pub fn start(most: LevelFilter) {
     let lines = tracing_subscriber::fmt::layer()
         .event_format(Lines)
         .log_internal_errors(false);
-    let log = tracing_subscriber::registry().with(lines).with(most);
+    // What libraries have to say is about their insides.
+    let own = Targets::new().with_target(env!("CARGO_CRATE_NAME"), most);
+    let log = tracing_subscriber::registry().with(lines).with(own);
     // It fails only if another one has begun.
     let _ = tracing::subscriber::set_global_default(log);
 }

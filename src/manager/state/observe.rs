@@ -62,7 +62,10 @@ impl State {
         if request.reschedule == ReschedulePolicy::OnNodeFailure {
             record.revival = Some(Box::new(inspected.clone()));
         }
-        let mut names = facts.names.into_iter();
+        let mut names: Vec<String> = facts.names.iter().map(|name| plain(name).to_owned()).collect();
+        // Names that others have for it, by a link, come after its own.
+        names.sort_by_key(|name| name.contains('/'));
+        let mut names = names.into_iter();
         let report = Report {
             request: Arc::new(request),
             name: names.next().unwrap_or_default().as_str().into(),
@@ -116,6 +119,11 @@ impl State {
             .find(|(_, container)| container.is_pending() && container.swarm_id() == swarm_id)
             .map(|(idx, _)| idx)
     }
+}
+
+/// A name without the slash that daemons put before it.
+fn plain(name: &str) -> &str {
+    name.strip_prefix('/').unwrap_or(name)
 }
 
 /// What tells whether a container has changed since it was last listed: everything but the text that says for how long.
