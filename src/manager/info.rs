@@ -288,15 +288,9 @@ fn natural(a: &str, b: &str) -> std::cmp::Ordering {
         };
         let (a_digits, b_digits) = (digits(a_rest), digits(b_rest));
         let (order, a_step, b_step) = if a_digits > 0 && b_digits > 0 {
-            let number = |text: &[u8], digits: usize| {
-                let zeros = text[..digits].iter().take_while(|byte| **byte == b'0').count();
-                text[zeros..digits].to_vec()
-            };
-            let (a_number, b_number) = (number(a_rest, a_digits), number(b_rest, b_digits));
-            let order = a_number
-                .len()
-                .cmp(&b_number.len())
-                .then_with(|| a_number.cmp(&b_number));
+            let (a_number, b_number) = (number(&a_rest[..a_digits]), number(&b_rest[..b_digits]));
+            let by_length = a_number.len().cmp(&b_number.len());
+            let order = by_length.then_with(|| a_number.cmp(b_number));
             (order, a_digits, b_digits)
         } else {
             (a_first.cmp(b_first), 1, 1)
