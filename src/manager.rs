@@ -101,6 +101,8 @@ struct Manager {
     fleet_tasks: TaskTracker,
     /// Told when an engine has failed.
     strays: Notify,
+    /// Held while engines that came back are compared with the others, so that of two copies only one goes.
+    welcoming: tokio::sync::Mutex<()>,
     tls: Option<Tls>,
     /// Told when the manager is to stop.
     stop: CancellationToken,
@@ -114,6 +116,38 @@ struct Manager {
 ///
 /// The manager cannot start: see [`ManageError`].
 pub async fn run(options: Options, seed: [u8; 32], stop: CancellationToken) -> Result<(), ManageError> {
+    start(options, seed, stop).await?.ended().await;
+    Ok(())
+}
+
+/// A manager that listens.
+#[derive(Debug)]
+pub struct Running {
+    addresses: Vec<Address>,
+    work: tokio::task::JoinHandle<()>,
+}
+
+impl Running {
+    /// Where clients are listened to, in the order of the options, with the ports that the system chose.
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
+    /// Waits until the manager has stopped. Giving up waiting does not stop it.
+    pub async fn ended(self) {
+        if let Err(error) = self.work.await {
+            tracing::error!("The manager ended before it was told to: {error}");
+        }
+    }
+}
+
+/// The same as [`run`], in a task of its own: returns as soon as the manager listens. To be called inside a tokio
+/// runtime.
+///
+/// # Errors
+///
+/// The manager cannot start: see [`ManageError`].
+pub async fn start(options: Options, seed: [u8; 32], stop: CancellationToken) -> Result<Running, ManageError> {
     let tls = options.tls.as_ref().map(|files| {
         tls::load(&tls::Files {
             ca: files.ca.clone(),
@@ -136,7 +170,7 @@ pub async fn run(options: Options, seed: [u8; 32], stop: CancellationToken) -> R
         overcommit: options.overcommit,
         failures_max: options.failure_retry,
     };
-    let mut listeners = Vec::new();
+    let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
     for host in &options.hosts {
         let listener = Listener::bind(&Address::parse(host)?, tls.clone()).await?;
         let address = listener.local_address();
@@ -145,6 +179,7 @@ pub async fn run(options: Options, seed: [u8; 32], stop: CancellationToken) -> R
             Address::Unix(path) => ("unix", path.display().to_string()),
         };
         info!(proto, addr, "Listening for HTTP");
+        addresses.push(address.clone());
         listeners.push(listener);
     }
     let manager = Arc::new(Manager {
@@ -156,28 +191,36 @@ pub async fn run(options: Options, seed: [u8; 32], stop: CancellationToken) -> R
         readers: Semaphore::new(READERS),
         fleet_tasks: TaskTracker::new(),
         strays: Notify::new(),
+        welcoming: tokio::sync::Mutex::new(()),
         tls,
-        stop: stop.clone(),
+        stop,
         connections: TaskTracker::new(),
         options,
     });
-    let mut serving = tokio::task::JoinSet::new();
-    for listener in listeners {
-        serving.spawn(server::serve(Arc::clone(&manager), listener));
+    let work = tokio::spawn(manager.work(listeners, discovery));
+    Ok(Running { addresses, work })
+}
+
+impl Manager {
+    /// Does everything until the manager is told to stop, and then lets connections finish for a while.
+    async fn work(self: Arc<Self>, listeners: Vec<Listener>, discovery: Arc<dyn discovery::Discovery>) {
+        let mut serving = tokio::task::JoinSet::new();
+        for listener in listeners {
+            serving.spawn(server::serve(Arc::clone(&self), listener));
+        }
+        let follow = tokio::spawn(Arc::clone(&self).follow_discovery(discovery));
+        let rescue = tokio::spawn(Arc::clone(&self).keep_rescuing());
+        self.stop.cancelled().await;
+        serving.join_all().await;
+        follow.abort();
+        rescue.abort();
+        self.connections.close();
+        if tokio::time::timeout(DRAIN, self.connections.wait()).await.is_err() {
+            let left = self.connections.len();
+            tracing::warn!("{left} connections are cut off after {} s", DRAIN.as_secs());
+        }
+        self.dismiss_all();
     }
-    let follow = tokio::spawn(Arc::clone(&manager).follow_discovery(discovery));
-    let rescue = tokio::spawn(Arc::clone(&manager).keep_rescuing());
-    stop.cancelled().await;
-    serving.join_all().await;
-    follow.abort();
-    rescue.abort();
-    manager.connections.close();
-    if tokio::time::timeout(DRAIN, manager.connections.wait()).await.is_err() {
-        let left = manager.connections.len();
-        tracing::warn!("{left} connections are cut off after {} s", DRAIN.as_secs());
-    }
-    manager.dismiss_all();
-    Ok(())
 }
 
 /// Does what a request asks for.

@@ -27,16 +27,21 @@ const ERROR_BYTES_MAX: usize = 64 << 10;
 pub struct Timeouts {
     /// Until there is a connection, TLS included.
     pub dial: Duration,
-    /// Until a call has its whole answer. Streams and forwarded requests take as long as they take.
+    /// Until a question, which alters nothing, has its whole answer. Streams and forwarded requests take as long as they
+    /// take.
     pub answer: Duration,
+    /// Until an order, such as creating a container, is carried out. A daemon that is slow with it may be well.
+    pub order: Duration,
 }
 
 impl Default for Timeouts {
-    /// 30 seconds each.
+    /// Ten seconds, and a minute for orders: a daemon that hangs is noticed soon, and one that copies files is not given
+    /// up.
     fn default() -> Timeouts {
         Timeouts {
-            dial: Duration::from_secs(30),
-            answer: Duration::from_secs(30),
+            dial: Duration::from_secs(10),
+            answer: Duration::from_secs(10),
+            order: Duration::from_secs(60),
         }
     }
 }
@@ -87,6 +92,7 @@ impl Daemon {
     pub fn with_patience(&self, answer: Duration) -> Daemon {
         let timeouts = Timeouts {
             answer,
+            order: answer,
             ..self.timeouts
         };
         Daemon {
@@ -434,6 +440,10 @@ impl Daemon {
 
     /// Sends a request and reads the whole answer, in the time there is for it.
     async fn answer(&self, request: Request<Body>) -> Result<Answer, CallError> {
+        let patience = match *request.method() {
+            Method::GET | Method::HEAD => self.timeouts.answer,
+            _ => self.timeouts.order,
+        };
         let exchange = async {
             let answer = self.shared.client.send(request).await?;
             if answer.status().as_u16() >= 400 {
@@ -447,7 +457,7 @@ impl Daemon {
                 body,
             })
         };
-        match tokio::time::timeout(self.timeouts.answer, exchange).await {
+        match tokio::time::timeout(patience, exchange).await {
             Ok(outcome) => outcome,
             Err(_) => Err(CallError::no_daemon(self.address())),
         }

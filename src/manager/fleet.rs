@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -14,13 +13,8 @@ use super::Manager;
 use super::engine::Caretaker;
 use super::state::EngineId;
 use crate::discovery::{Discovery, Entry};
-use crate::docker::{Daemon, Timeouts};
+use crate::docker::Daemon;
 use crate::net::Address;
-
-/// How long a daemon may take to answer. The original waited for ever.
-const ANSWER: Duration = Duration::from_secs(30);
-/// How long a connection to a daemon may take.
-const DIAL: Duration = Duration::from_secs(10);
 
 /// The tasks of all engines.
 #[derive(Debug, Default)]
@@ -70,11 +64,11 @@ impl Manager {
     }
 
     fn hire(self: &Arc<Self>, address: &str) {
-        let timeouts = Timeouts {
-            dial: DIAL,
-            answer: ANSWER,
-        };
-        let daemon = Daemon::new(Address::Tcp(address.to_owned()), self.tls.clone(), timeouts);
+        let daemon = Daemon::new(
+            Address::Tcp(address.to_owned()),
+            self.tls.clone(),
+            self.options.timeouts,
+        );
         let now = self.now();
         let added = self.keeper.with(|state| state.add_engine(address, daemon.clone(), now));
         let Some(id) = added else { return };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::docker::Timeouts;
 use crate::model::Overcommit;
 use crate::scheduler::{Filter, Strategy};
 
@@ -24,6 +25,8 @@ pub struct Options {
     pub refresh_max: Duration,
     /// Failures in a row after which a daemon is unhealthy; positive.
     pub failure_retry: u32,
+    /// How long daemons are waited for.
+    pub timeouts: Timeouts,
     /// Time between two looks at the discovery; at least a second.
     pub heartbeat: Duration,
     /// Whether answers carry CORS headers.
@@ -82,6 +85,7 @@ impl Options {
             refresh_min: Duration::from_secs(30),
             refresh_max: Duration::from_secs(60),
             failure_retry: 3,
+            timeouts: Timeouts::default(),
             heartbeat: Duration::from_secs(60),
             cors: false,
             overcommit: Overcommit::DEFAULT,

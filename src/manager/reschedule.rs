@@ -174,6 +174,8 @@ impl Manager {
             // Not back after all.
             return;
         }
+        // Two engines with the same containers, as after a restart of the manager, must not both give way to each other.
+        let _alone = self.welcoming.lock().await;
         for container in self.keeper.with(|state| state.superseded_on(id)) {
             warn!("Removing container {container}: it was rescheduled and lives on another engine");
             // Without its volumes: what they hold may be wanted, and only their owner can tell. The original removed

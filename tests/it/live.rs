@@ -8,6 +8,7 @@ mod forwarding;
 mod heads;
 mod hostile;
 mod listeners;
+mod manager;
 mod tls;
 mod tunnels;
 

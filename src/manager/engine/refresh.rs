@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::debug;
+use tracing::{debug, info};
 
 use super::Caretaker;
 use crate::docker::{CallError, Daemon, Map, json};
@@ -69,18 +69,25 @@ impl Caretaker {
     pub(super) async fn specify_again(&mut self) -> Option<Found> {
         match self.specify().await {
             Ok(facts) => {
-                let known = self
-                    .manager
-                    .keeper
-                    .with(|state| state.engine(self.id).map(|engine| engine.id().to_owned()));
+                let known = self.manager.keeper.with(|state| {
+                    Some((
+                        state.engine(self.id)?.id().to_owned(),
+                        state.engine(self.id)?.name().to_owned(),
+                    ))
+                });
                 let now = self.manager.now();
-                if known.as_deref().is_some_and(|known| known != facts.id) {
+                let (id, name) = known?;
+                if id == facts.id && name != facts.name {
+                    // The same daemon by another name, which its containers are called by: everything is taken in anew
+                    // before it is given more.
+                    info!(engine = name, "The engine is called {} from now on", facts.name);
+                    return Some(Found::Another);
+                }
+                if id != facts.id {
                     let error = format!(
-                        "Engine (ID: {}, Addr: {}) shows up with another ID:{}. Please remove it from cluster, it can \
+                        "Engine (ID: {id}, Addr: {}) shows up with another ID:{}. Please remove it from cluster, it can \
                          be added back.",
-                        known.unwrap_or_default(),
-                        self.address,
-                        facts.id
+                        self.address, facts.id
                     );
                     tracing::error!("{error}");
                     self.manager.keeper.with(|state| state.suspend(self.id, error, now));

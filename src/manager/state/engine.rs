@@ -196,8 +196,8 @@ impl State {
         }
     }
 
-    /// The outcome of a call to an engine: failures to reach it count, answers of any kind do not (`live-manager.md`
-    /// §3.1).
+    /// The outcome of a call to an engine: failures to reach it count, and answers of any kind show that it is there. What
+    /// is no answer of a daemon, or was our own fault, says neither (`live-manager.md` §3.1).
     pub(in crate::manager) fn note<T>(
         &mut self,
         id: EngineId,
@@ -206,8 +206,8 @@ impl State {
     ) -> Option<Transition> {
         let failures_max = self.rules.failures_max;
         let engine = self.engines.get_mut(&id)?;
-        engine.updated_at = now;
         let transition = match outcome {
+            Err(CallError::Garbled(_) | CallError::Request(_)) => return None,
             Err(error) if error.is_unreachable() => {
                 engine.failures = engine.failures.saturating_add(1);
                 engine.last_error = error.to_string();
@@ -217,7 +217,7 @@ impl State {
                     Transition::Disconnected
                 })
             }
-            _ => {
+            Ok(_) | Err(_) => {
                 engine.failures = 0;
                 engine.last_error.clear();
                 (engine.condition == Condition::Unhealthy).then(|| {
@@ -226,6 +226,7 @@ impl State {
                 })
             }
         };
+        engine.updated_at = now;
         self.tell_health(id);
         transition
     }

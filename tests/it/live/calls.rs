@@ -15,6 +15,7 @@ use super::{AGES, SOON, within};
 const PATIENT: Timeouts = Timeouts {
     dial: AGES,
     answer: AGES,
+    order: AGES,
 };
 
 fn client(fake: &Fake) -> Daemon {
@@ -53,15 +54,21 @@ async fn a_daemon_is_asked_as_the_original_does() {
         assert_eq!(json::text(&daemon.info().await?, "Name"), "node-0");
         assert_eq!(json::text(&daemon.version().await?, "Version"), "20.10.0");
         assert_eq!(daemon.negotiate().await?, ApiVersion::HIGHEST);
-        assert!(daemon.containers(None).await?.is_empty() && daemon.containers(Some("a\"b")).await?.is_empty());
+        assert!(
+            daemon.containers(None).await?.is_empty()
+                && daemon.containers(Some(&["a\"b".to_owned()])).await?.is_empty()
+        );
         assert!(daemon.images().await?.is_empty() && daemon.volumes().await?.is_empty());
         assert!(daemon.networks().await?.is_empty());
         assert_eq!(
-            json::text(&daemon.create_container("/web", &json!({"Image": "x"})).await?, "Id"),
+            json::text(
+                &daemon.create_container("/web", "", &json!({"Image": "x"})).await?,
+                "Id"
+            ),
             "abc"
         );
         daemon.start_container("abc").await?;
-        daemon.remove_container("abc", true, true).await?;
+        daemon.remove_container("abc", true, true, false).await?;
         assert_eq!(json::text(&daemon.volume("v").await?, "Name"), "v");
         Ok::<_, CallError>(())
     })

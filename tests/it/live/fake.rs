@@ -66,6 +66,7 @@ impl Reply {
 pub struct Routes {
     routes: BTreeMap<(String, String), Route>,
     raw: BTreeMap<(String, String), RawRoute>,
+    otherwise: Option<Route>,
 }
 
 impl Routes {
@@ -86,6 +87,12 @@ impl Routes {
     ) -> Routes {
         let speak: RawRoute = Arc::new(move |head, stream| Box::pin(speak(head, stream)));
         self.raw.insert((method.to_owned(), path.to_owned()), speak);
+        self
+    }
+
+    /// What is done about everything else.
+    pub fn otherwise(mut self, reply: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Routes {
+        self.otherwise = Some(Arc::new(reply));
         self
     }
 
@@ -207,6 +214,7 @@ async fn answer(
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| "no body")?.to_bytes();
     let route = routes.routes.get(&key(&head.method, head.uri.path()));
+    let route = route.or(routes.otherwise.as_ref());
     let target = head
         .uri
         .path_and_query()
@@ -273,11 +281,16 @@ fn pieces_of(pieces: Vec<&'static str>, after: After) -> Body {
 
 /// The key of a route: a version before the path does not count.
 fn key(method: &Method, path: &str) -> (String, String) {
+    (method.to_string(), without_version(path).to_owned())
+}
+
+/// A path without the version before it.
+pub fn without_version(path: &str) -> &str {
     let bare = path.strip_prefix("/v").and_then(|rest| {
         let (version, rest) = rest.split_once('/')?;
         version
             .starts_with(|c: char| c.is_ascii_digit())
-            .then(|| format!("/{rest}"))
+            .then(|| &path[path.len() - rest.len() - 1..])
     });
-    (method.to_string(), bare.unwrap_or_else(|| path.to_owned()))
+    bare.unwrap_or(path)
 }

@@ -22,6 +22,7 @@ fn client(address: &Address) -> Daemon {
         Timeouts {
             dial: AGES,
             answer: AGES,
+            order: AGES,
         },
     )
 }
@@ -241,6 +242,7 @@ async fn a_proxy_carries_half_connections_with_and_without_tls() {
             Timeouts {
                 dial: AGES,
                 answer: AGES,
+                order: AGES,
             },
         );
         let listener = Listener::bind(&any, tls.clone()).await.expect("a free port");

@@ -15,6 +15,7 @@ use super::{AGES, within};
 const PATIENT: Timeouts = Timeouts {
     dial: AGES,
     answer: AGES,
+    order: AGES,
 };
 
 const LOCAL: [&str; 2] = ["localhost", "127.0.0.1"];
@@ -37,6 +38,7 @@ async fn ask(fake: &Fake, tls: Option<Tls>) -> Result<String, String> {
         Timeouts {
             dial: AGES,
             answer: AGES,
+            order: AGES,
         },
     );
     match within(daemon.info()).await {

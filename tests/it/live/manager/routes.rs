@@ -1,0 +1,102 @@
+//! Routes and answers in general (`api.md` §11, 1 to 6).
+
+use hyper::Method;
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, LOCATION,
+};
+
+use super::engine::Engine;
+use super::{Swarm, plain};
+
+/// §11, 1.
+#[tokio::test]
+async fn a_ping_is_answered_in_every_version() {
+    let engine = Engine::start("node-0").await;
+    let swarm = Swarm::of(&[&engine]).await;
+    for path in ["/_ping", "/v1.24/_ping"] {
+        let answer = swarm.get(path).await.expect(200);
+        assert_eq!(
+            (answer.text(), &answer.headers["api-version"]),
+            ("OK", &"1.40".parse().expect("a value"))
+        );
+    }
+    let version = swarm.get("/version").await.expect(200).json();
+    // `live-manager.md` §18, 26.
+    assert_eq!(version["Version"], "swarm/1.2.9");
+}
+
+/// §11, 2, 3 and 4.
+#[tokio::test]
+async fn what_there_is_not_is_not_found() {
+    let engine = Engine::start("node-0").await;
+    let swarm = Swarm::of(&[&engine]).await;
+    for (method, path) in [
+        (Method::POST, "/info"),
+        (Method::GET, "/services"),
+        (Method::POST, "/containers/prune"),
+        (Method::GET, "/"),
+        (Method::PATCH, "/containers/json"),
+    ] {
+        let answer = swarm.ask(method, path, None).await;
+        assert_eq!(answer.failure(), (404, "404 page not found".to_owned()), "{path}");
+        assert!(!answer.headers.contains_key("api-version"), "{path}");
+    }
+    let moved = swarm.get("/containers//json?all=1").await.expect(301);
+    assert_eq!(moved.headers[LOCATION], "/containers/json?all=1");
+    let unsupported = swarm.get("/images/viz").await.failure();
+    assert_eq!(unsupported, (501, "Not supported in clustering mode.".to_owned()));
+}
+
+/// §11, 5.
+#[tokio::test]
+async fn other_origins_are_let_in_only_if_that_is_wanted() {
+    let engine = Engine::start("node-0").await;
+    let open = Swarm::tuned(&[&engine], |options| options.cors = true).await;
+    let closed = Swarm::of(&[&engine]).await;
+    let all = [
+        ACCESS_CONTROL_ALLOW_ORIGIN,
+        ACCESS_CONTROL_ALLOW_HEADERS,
+        ACCESS_CONTROL_ALLOW_METHODS,
+    ];
+    let answer = open.ask(Method::OPTIONS, "/containers/json", None).await.expect(200);
+    assert!(all.iter().all(|name| answer.headers.contains_key(name)));
+    let answer = open.get("/containers/json").await.expect(200);
+    assert!(all.iter().all(|name| answer.headers.contains_key(name)));
+    closed.ask(Method::OPTIONS, "/containers/json", None).await.expect(404);
+    let answer = closed.get("/containers/json").await.expect(200);
+    assert!(!all.iter().any(|name| answer.headers.contains_key(name)));
+}
+
+/// §11, 6.
+#[tokio::test]
+async fn unknown_containers_are_told_in_four_ways() {
+    let engine = Engine::start("node-0").await;
+    let swarm = Swarm::of(&[&engine]).await;
+    for (method, path, text) in [
+        (Method::GET, "/containers/x/json", "No such container x"),
+        (Method::GET, "/containers/x/logs", "No such container: x"),
+        (Method::POST, "/containers/x/start", "No such container x"),
+        (Method::DELETE, "/containers/x", "Container x not found"),
+        (Method::GET, "/exec/x/json", "Exec x not found"),
+        (Method::GET, "/containers/json?before=x", "No such container x"),
+        (Method::GET, "/images/x/json", "No such image: x"),
+        (Method::DELETE, "/images/x", "No such image x"),
+        (Method::GET, "/networks/x", "No such network: x"),
+        (Method::DELETE, "/networks/x", "No such network x"),
+        (Method::GET, "/volumes/x", "No such volume: x"),
+        (Method::DELETE, "/volumes/x", "No such volume x"),
+    ] {
+        let failure = swarm.ask(method.clone(), path, None).await.failure();
+        assert_eq!(failure, (404, text.to_owned()), "{method} {path}");
+    }
+}
+
+/// What a manager counts can be read.
+#[tokio::test]
+async fn figures_are_served() {
+    let engine = Engine::start("node-0").await;
+    let swarm = Swarm::of(&[&engine]).await;
+    swarm.create("web", &plain()).await;
+    let text = swarm.get("/metrics").await.expect(200).text().to_owned();
+    assert!(text.contains("# EOF") && text.contains("swarm"), "{text}");
+}

@@ -1,0 +1,143 @@
+//! Engines that are there and say nothing, or break off (`history-and-wishes.md` §5, 7 and 8).
+
+use std::time::{Duration, Instant};
+
+use tokio::io::AsyncWriteExt;
+
+use super::engine::{Engine, Mood};
+use super::{Swarm, plain, until, with_env};
+use crate::live::AGES;
+use swarmlab::net::Listener;
+
+/// §5, 7.
+#[tokio::test]
+async fn an_engine_that_never_answers_is_unhealthy_and_delays_nobody() {
+    let (stuck, well) = (Engine::start("node-0").await, Engine::start("node-1").await);
+    let swarm = Swarm::tuned(&[&stuck, &well], |options| {
+        options.timeouts.answer = Duration::from_millis(300);
+        options.timeouts.order = Duration::from_millis(300);
+        options.failure_retry = 2;
+    })
+    .await;
+    swarm.run("far", &with_env(&["constraint:node==node-0"])).await;
+    stuck.set_mood(Mood::Hangs);
+    let since = Instant::now();
+    let mut slowest = Duration::ZERO;
+    let mut number = 0;
+    until("it is unhealthy", async || {
+        let asked = Instant::now();
+        let name = format!("c{number}");
+        swarm.run(&name, &with_env(&["constraint:node==node-1"])).await;
+        swarm.get(&format!("/containers/{name}/json")).await.expect(200);
+        swarm.names("?all=1").await;
+        slowest = slowest.max(asked.elapsed());
+        number += 1;
+        (swarm.line(&stuck.authority(), "Status").await == "Unhealthy").then_some(())
+    })
+    .await;
+    // Nothing here is that slow, unless it waits for the engine that hangs.
+    assert!(
+        since.elapsed() < AGES && slowest < Duration::from_secs(20),
+        "{slowest:?}"
+    );
+    assert_eq!(swarm.get("/containers/far/json").await.failure().0, 500);
+    stuck.set_mood(Mood::Fine);
+    swarm.until_status(&stuck.authority(), "Healthy").await;
+    swarm.get("/containers/far/json").await.expect(200);
+}
+
+/// A create that hits an engine which hangs fails in time, and keeps no room.
+#[tokio::test]
+async fn a_create_on_an_engine_that_hangs_is_given_up() {
+    let engine = Engine::start("node-0").await;
+    let swarm = Swarm::tuned(&[&engine], |options| {
+        options.timeouts.order = Duration::from_millis(300);
+        options.failure_retry = 100_000;
+    })
+    .await;
+    engine.set_mood(Mood::Hangs);
+    let (status, message) = swarm.post("/containers/create?name=web", &plain()).await.failure();
+    assert!(
+        status == 500 && message.contains("Cannot connect to the Docker daemon"),
+        "{message}"
+    );
+    engine.set_mood(Mood::Fine);
+    swarm.create("web", &plain()).await;
+}
+
+/// §5, 8.
+#[tokio::test]
+async fn an_engine_that_resets_connections_is_unhealthy() {
+    let engine = Engine::start("node-0").await;
+    let swarm = Swarm::of(&[&engine]).await;
+    let mut listening = swarm.listen("").await;
+    engine.set_mood(Mood::Resets);
+    swarm.until_status(&engine.authority(), "Unhealthy").await;
+    listening.until("engine_disconnect").await;
+    engine.set_mood(Mood::Fine);
+    swarm.until_status(&engine.authority(), "Healthy").await;
+}
+
+/// Nothing is learnt from what nobody understands: such an engine is not taken for one that is there.
+#[tokio::test]
+async fn an_engine_that_babbles_keeps_its_state_and_its_containers() {
+    let (odd, well) = (Engine::start("node-0").await, Engine::start("node-1").await);
+    let swarm = Swarm::tuned(&[&odd, &well], |options| options.failure_retry = 1).await;
+    swarm.run("far", &with_env(&["constraint:node==node-0"])).await;
+    odd.set_mood(Mood::Babbles);
+    let asked = odd.asked("/containers/json");
+    until("it has babbled", async || {
+        (odd.asked("/containers/json") > asked + 3).then_some(())
+    })
+    .await;
+    assert_eq!(swarm.names("").await, ["/node-0/far"]);
+    assert_eq!(swarm.get("/containers/far/json").await.failure().0, 500);
+    swarm.run("near", &with_env(&["constraint:node==node-1"])).await;
+    odd.set_mood(Mood::Fine);
+    swarm.get("/containers/far/json").await.expect(200);
+}
+
+/// What listens at an engine's address is no daemon at all: it sends bytes, closes half of the connection, or all.
+#[tokio::test]
+async fn what_speaks_no_http_harms_nobody() {
+    let (mut odd, well) = (Engine::start("node-0").await, Engine::start("node-1").await);
+    let swarm = Swarm::tuned(&[&odd, &well], |options| options.failure_retry = 1).await;
+    swarm.run("far", &with_env(&["constraint:node==node-0"])).await;
+    odd.kill().await;
+    let listener = Listener::bind(&odd.address, None).await.expect("its address");
+    let (counter, mut count) = tokio::sync::watch::channel(0);
+    let rogue = tokio::spawn(async move {
+        for number in 0.. {
+            let mut stream = listener
+                .accept()
+                .await
+                .expect("a connection")
+                .establish(AGES)
+                .await
+                .expect("a stream");
+            let bytes: &[u8] = match number % 6 {
+                0 => b"\x16\x03\x01\x00\xff\xff\xff\xff",
+                1 => b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n[{",
+                2 => b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+                3 => b"HTTP/1.1 99999 What\r\n\r\n",
+                4 => b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+                _ => b"",
+            };
+            let _ = stream.write_all(bytes).await;
+            let _ = stream.shutdown().await;
+            let _ = counter.send(number);
+        }
+    });
+    while *count.borrow_and_update() < 24 {
+        crate::live::within(count.changed()).await.expect("it goes on");
+        swarm.get("/info").await.expect(200);
+        let failure = swarm.get("/containers/far/json").await;
+        assert!(failure.status >= 500, "{}", failure.text());
+    }
+    swarm.run("near", &with_env(&["constraint:node==node-1"])).await;
+    rogue.abort();
+    assert!(rogue.await.is_err_and(|error| error.is_cancelled()));
+    odd.resume().await;
+    swarm.until_status(&odd.authority(), "Healthy").await;
+    swarm.get("/containers/far/json").await.expect(200);
+}
