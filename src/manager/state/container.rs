@@ -114,6 +114,14 @@ fn entry(engine: &Engine, mut listed: Map, labels: &Labels) -> Box<str> {
                 json::set(port, "IP", Value::from(engine.ip.as_str()));
             }
         }
+        // One that is bound to all addresses of both families leads to the node once.
+        let mut different: Vec<Value> = Vec::with_capacity(ports.len());
+        for port in std::mem::take(ports) {
+            if !different.contains(&port) {
+                different.push(port);
+            }
+        }
+        *ports = different;
     }
     // A map of JSON values can always be written.
     let text = serde_json::to_string(&listed).unwrap_or_default();

@@ -23,7 +23,10 @@ fn five_commands_lead_to_a_container() {
         .map(str::trim)
         .collect();
     assert_eq!(commands.len(), 5, "{commands:?}");
-    assert!(commands[0].starts_with("ENGINES=") && commands[1].ends_with('&'), "{commands:?}");
+    assert!(
+        commands[0].starts_with("ENGINES=") && commands[1].ends_with('&'),
+        "{commands:?}"
+    );
     let program = Path::new(env!("CARGO_BIN_EXE_swarmlab"));
     let path = std::env::var("PATH").unwrap_or_default();
     let path = format!("{}:{path}", program.parent().expect("a directory").display());
@@ -46,8 +49,15 @@ fn five_commands_lead_to_a_container() {
     let out = String::from_utf8_lossy(&run.stdout);
     assert!(run.status.success(), "{out}{}", String::from_utf8_lossy(&run.stderr));
     assert!(out.contains("Status: Healthy"), "{out}");
-    let listed = out.lines().last().expect("the container");
-    assert!(listed.contains("/web") && listed.contains("->80/tcp"), "{out}");
+    let listed = out
+        .lines()
+        .find(|line| line.contains("node-1/web"))
+        .expect("the container");
+    assert!(listed.contains("->80/tcp"), "{out}");
     // The manager is told to stop, and does.
-    within(SOON, || Client::docker(endpoint).run(["info"]).out.contains("Nodes:"), |up| !up);
+    within(
+        SOON,
+        || Client::docker(endpoint).run(["info"]).out.contains("Nodes:"),
+        |up| !up,
+    );
 }
