@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hyper::body::Body as _;
 use hyper::header::HeaderValue;
 use hyper::{Request, Response, StatusCode, Uri};
 
@@ -86,6 +87,14 @@ async fn pass(
             After::Images => manager.refresh_images(placed.engine, &placed.daemon).await,
         }
     };
+    if answer.body().is_end_stream() {
+        // Without a body, the client has the whole answer when it has the head.
+        let refreshed = tokio::spawn(refresh).await;
+        if let Err(error) = refreshed {
+            tracing::debug!("Refreshing after a request was given up: {error}");
+        }
+        return Ok(answer);
+    }
     Ok(answer.map(|body| net::followed_by(body, refresh)))
 }
 
