@@ -1,8 +1,8 @@
 //! The one owner of cluster state: nodes, what runs on them, and the sums and look-up tables kept over both.
 //!
 //! Owns every fact that a decision reads. It is altered only by [`Cluster::add_node`], [`Cluster::update_node`],
-//! [`Cluster::remove_node`], [`Cluster::place`], [`Cluster::commit`], [`Cluster::remove`] and [`Cluster::fail`], each
-//! of which keeps the sums and tables true. Must not know filters, strategies, clocks or JSON.
+//! [`Cluster::remove_node`], [`Cluster::place`], [`Cluster::commit`], [`Cluster::adopt`], [`Cluster::amend`],
+//! [`Cluster::remove`] and [`Cluster::fail`], each of which keeps the sums and tables true. Must not know filters, strategies, clocks or JSON.
 
 mod check;
 mod container;

@@ -35,7 +35,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;
@@ -62,6 +62,9 @@ const SERVER_VERSION: &str = "swarm/1.2.9";
 
 /// How long streams may go on after the manager was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// Engines whose containers are read for the first time at the same time.
+const READERS: usize = 64;
 
 /// Why a manager does not start, or ends.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +95,8 @@ struct Manager {
     metrics: Metrics,
     builds: build::Builds,
     fleet: Fleet,
+    /// Turns for reading everything that is on an engine for the first time.
+    readers: Semaphore,
     /// Work about engines that nobody waits for.
     fleet_tasks: TaskTracker,
     /// Told when an engine has failed.
@@ -183,6 +188,7 @@ pub async fn start(options: Options, seed: [u8; 32], stop: CancellationToken) ->
         metrics: Metrics::new(),
         builds: build::Builds::default(),
         fleet: Fleet::default(),
+        readers: Semaphore::new(READERS),
         fleet_tasks: TaskTracker::new(),
         strays: Notify::new(),
         welcoming: tokio::sync::Mutex::new(()),

@@ -66,9 +66,9 @@ mod tests {
 
     fn report(name: &str, cpus: u64, host_port: &str) -> Report {
         let port = PortBinding {
-            container_port: "80/tcp".to_owned(),
-            host_ip: String::new(),
-            host_port: host_port.to_owned(),
+            container_port: "80/tcp".into(),
+            host_ip: "".into(),
+            host_port: host_port.into(),
         };
         Report {
             request: Arc::new(Request {
@@ -125,7 +125,7 @@ mod tests {
         assert!(cluster.amend(container, report("shop", 3, "81")));
         assert_eq!(cluster.check(), Ok(()));
         assert_eq!((cluster.find("web"), cluster.find("shop")), (None, Some(container)));
-        assert_eq!(cluster.node(node).ports()[0].binding.host_port, "81");
+        assert_eq!(cluster.node(node).ports()[0].binding.host_port.as_str(), "81");
         cluster.remove(container);
         assert!(!cluster.amend(container, report("shop", 3, "81")), "it is gone");
         assert_eq!(cluster.check(), Ok(()));

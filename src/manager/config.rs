@@ -225,7 +225,7 @@ fn move_legacy_fields(body: &mut Map) {
         let Some(value) = json::get(body, legacy).cloned() else {
             continue;
         };
-        let says_nothing = value.is_null() || value == Value::from(0) || value == Value::from("");
+        let says_nothing = value.is_null() || value == 0 || value == "";
         json::remove(body, legacy);
         if says_nothing {
             continue;

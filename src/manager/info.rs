@@ -63,7 +63,14 @@ pub(super) fn info(call: &Call) -> Result<Answer, Failure> {
     let (kernel, name) = kernel();
     let proxy = |variable: &str| std::env::var(variable).unwrap_or_default();
     let now = manager.now();
-    let (counts, status) = manager.keeper.with(|state| (Counts::of(state), status(manager, state)));
+    let (counts, status) = manager.keeper.with(|state| {
+        let mut engines: Vec<(&Engine, Doing)> = state
+            .engines()
+            .map(|(_, engine)| (engine, Doing::on(state, engine)))
+            .collect();
+        engines.sort_by(|(a, _), (b, _)| natural(a.name(), b.name()).then_with(|| a.address.cmp(&b.address)));
+        (Counts::of(state, &engines), status(manager, state, &engines))
+    });
     let mut body = Map::new();
     let mut add = |key: &str, value: Value| {
         body.insert(key.to_owned(), value);
@@ -162,10 +169,9 @@ impl Doing {
 }
 
 impl Counts {
-    fn of(state: &State) -> Counts {
+    fn of(state: &State, engines: &[(&Engine, Doing)]) -> Counts {
         let mut counts = Counts::default();
-        for (_, engine) in state.validated() {
-            let doing = Doing::on(state, engine);
+        for (engine, doing) in engines.iter().filter(|(engine, _)| engine.node.is_some()) {
             counts.containers += doing.all;
             counts.running += doing.running;
             counts.paused += doing.paused;
@@ -182,7 +188,7 @@ impl Counts {
 }
 
 /// The lines that clients show of the cluster: pairs, in order.
-fn status(manager: &Manager, state: &State) -> Vec<[String; 2]> {
+fn status(manager: &Manager, state: &State, engines: &[(&Engine, Doing)]) -> Vec<[String; 2]> {
     let mut lines = vec![
         ["Role".to_owned(), "primary".to_owned()],
         [
@@ -199,24 +205,21 @@ fn status(manager: &Manager, state: &State) -> Vec<[String; 2]> {
                 .collect::<Vec<_>>()
                 .join(", "),
         ],
-        ["Nodes".to_owned(), state.engines().count().to_string()],
+        ["Nodes".to_owned(), engines.len().to_string()],
     ];
-    let mut engines: Vec<&Engine> = state.engines().map(|(_, engine)| engine).collect();
-    engines.sort_by(|a, b| natural(a.name(), b.name()).then_with(|| a.address.cmp(&b.address)));
-    for engine in engines {
-        add_engine(&mut lines, state, engine);
+    for (engine, doing) in engines {
+        add_engine(&mut lines, state, engine, doing);
     }
     lines
 }
 
-fn add_engine(lines: &mut Vec<[String; 2]>, state: &State, engine: &Engine) {
+fn add_engine(lines: &mut Vec<[String; 2]>, state: &State, engine: &Engine, doing: &Doing) {
     let name = match engine.name() {
         "" => "(unknown)",
         name => name,
     };
     lines.push([format!(" {name}"), engine.address.clone()]);
     let mut add = |key: &str, value: String| lines.push([format!("  └ {key}"), value]);
-    let doing = Doing::on(state, engine);
     let containers = match engine.is_healthy() {
         true => format!(
             "{} ({} Running, {} Paused, {} Stopped)",
@@ -285,15 +288,9 @@ fn natural(a: &str, b: &str) -> std::cmp::Ordering {
         };
         let (a_digits, b_digits) = (digits(a_rest), digits(b_rest));
         let (order, a_step, b_step) = if a_digits > 0 && b_digits > 0 {
-            let number = |text: &[u8], digits: usize| {
-                let zeros = text[..digits].iter().take_while(|byte| **byte == b'0').count();
-                text[zeros..digits].to_vec()
-            };
-            let (a_number, b_number) = (number(a_rest, a_digits), number(b_rest, b_digits));
-            let order = a_number
-                .len()
-                .cmp(&b_number.len())
-                .then_with(|| a_number.cmp(&b_number));
+            let (a_number, b_number) = (number(&a_rest[..a_digits]), number(&b_rest[..b_digits]));
+            let by_length = a_number.len().cmp(&b_number.len());
+            let order = by_length.then_with(|| a_number.cmp(b_number));
             (order, a_digits, b_digits)
         } else {
             (a_first.cmp(b_first), 1, 1)
@@ -303,6 +300,12 @@ fn natural(a: &str, b: &str) -> std::cmp::Ordering {
         }
         (a_rest, b_rest) = (&a_rest[a_step..], &b_rest[b_step..]);
     }
+}
+
+/// Digits without zeros before them.
+fn number(digits: &[u8]) -> &[u8] {
+    let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+    &digits[zeros..]
 }
 
 /// Docker's word for the machine's architecture.

@@ -1,8 +1,8 @@
 //! Requests that a container's daemon answers, passed through in both directions as they are (`api.md` §1.2).
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use hyper::body::Body as _;
 use hyper::header::HeaderValue;
 use hyper::{Request, Response, StatusCode, Uri};
 
@@ -13,6 +13,9 @@ use super::server::Call;
 use super::state::{EngineId, Placed};
 use crate::docker::{CallError, Daemon, path};
 use crate::net::{self, Body};
+
+/// How long an answer is held back for a look at the container.
+const REFRESH_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is looked at again after the daemon has answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,12 +90,11 @@ async fn pass(
             After::Images => manager.refresh_images(placed.engine, &placed.daemon).await,
         }
     };
-    if answer.body().is_end_stream() {
-        // Without a body, the client has the whole answer when it has the head.
-        let refreshed = tokio::spawn(refresh).await;
-        if let Err(error) = refreshed {
-            tracing::debug!("Refreshing after a request was given up: {error}");
-        }
+    if hyper::body::Body::is_end_stream(answer.body()) {
+        // There is no body after which it could be done. Who killed a container and lists it next must find it dead, but
+        // does not wait for a daemon that has fallen silent meanwhile: the refresh goes on by itself.
+        let refreshed = tokio::spawn(refresh);
+        let _ = tokio::time::timeout(REFRESH_PATIENCE, refreshed).await;
         return Ok(answer);
     }
     Ok(answer.map(|body| net::followed_by(body, refresh)))

@@ -20,7 +20,7 @@ use super::{Address, Body, DialError, Stream, Tls, dial};
 const IDLE: Duration = Duration::from_secs(30);
 
 /// Connections kept for later. More may be in use.
-const IDLE_CONNECTIONS_MAX: usize = 16;
+const IDLE_CONNECTIONS_MAX: usize = 2;
 
 /// Sends requests to one address, over connections that it keeps. Cheap to clone; the connections are shared, and idle
 /// ones are closed with the last clone.

@@ -322,11 +322,10 @@ mod tests {
     }
 
     fn port(container_port: &str, host_ip: &str, host_port: &str) -> PortBinding {
-        let [container_port, host_ip, host_port] = [container_port, host_ip, host_port].map(str::to_owned);
         PortBinding {
-            container_port,
-            host_ip,
-            host_port,
+            container_port: container_port.into(),
+            host_ip: host_ip.into(),
+            host_port: host_port.into(),
         }
     }
 

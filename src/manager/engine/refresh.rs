@@ -14,8 +14,8 @@ use crate::manager::state::{EngineId, ImageRecord};
 
 /// How often the daemon's description of itself is asked for while it is healthy.
 const SPECIFY_EVERY: Duration = Duration::from_secs(5 * 60);
-/// Containers inspected at the same time.
-const INSPECTIONS: usize = 8;
+/// Containers of one engine that are inspected at the same time: each takes a connection, and there are many engines.
+const INSPECTIONS: usize = 2;
 /// Failures beyond the limit that make pauses longer.
 const BACKOFF_MAX: u32 = 1000;
 

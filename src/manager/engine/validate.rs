@@ -26,7 +26,11 @@ impl Caretaker {
             .keeper
             .with(|state| state.register(self.id, facts, ip, now));
         // Containers count before the engine is offered to anyone: a port that is taken must be seen to be.
-        let listed = self.refresh_everything().await;
+        let listed = {
+            // Of a thousand engines that are found together only so many are read together, to bound what that takes.
+            let _turn = self.manager.readers.acquire().await;
+            self.refresh_everything().await
+        };
         if let Err(error) = listed {
             let now = self.manager.now();
             self.manager

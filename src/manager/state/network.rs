@@ -163,7 +163,7 @@ impl State {
         }
         // A daemon that lists endpoints itself knows more of them, such as those of other managers' services.
         if let Some(Value::Object(listed)) = shown.get("Containers") {
-            let known: Vec<&str> = endpoints.values().map(|endpoint| endpoint_id(endpoint)).collect();
+            let known: Vec<&str> = endpoints.values().map(endpoint_id).collect();
             let others: Vec<(String, Value)> = listed
                 .iter()
                 .filter(|(key, endpoint)| !endpoints.contains_key(*key) && !known.contains(&endpoint_id(endpoint)))
