@@ -238,3 +238,57 @@ fn move_legacy_fields(body: &mut Map) {
 fn positive(number: Option<i64>) -> u64 {
     number.map_or(0, |number| u64::try_from(number).unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Any JSON, with keys that mean something here and values of the wrong kind more often than not.
+    fn any_json() -> impl Strategy<Value = Value> {
+        let keys = "(Image|Env|Labels|HostConfig|Memory|MemorySwap|CpuShares|NanoCpus|Cpuset|NetworkMode|PortBindings|\
+                    HostPort|HostIp|80/tcp|ExposedPorts|VolumesFrom|Links|NetworkingConfig|EndpointsConfig|Config|\
+                    com\\.docker\\.swarm\\.(constraints|affinities|whitelists|reschedule-policies|id))";
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "(constraint|affinity|whitelist|reschedule):[a-z=!~/*:|]{0,8}".prop_map(Value::from),
+            "\\[(\"[a-z=!~/*]{0,6}\",?){0,3}\\]".prop_map(Value::from),
+            "\\PC{0,8}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(5, 64, 8, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                prop::collection::vec((keys, inner), 0..10)
+                    .prop_map(|pairs| Value::Object(pairs.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_it_panic(json in any_json(), bytes in prop::collection::vec(any::<u8>(), 0..64), cpus in 0..64_u64) {
+            let _ = Config::parse(&bytes);
+            if let Ok(mut config) = Config::parse(json.to_string().as_bytes()) {
+                config.strip_nodes_from_endpoints(|node| node.is_empty());
+                config.add_constraint("node==a".to_owned());
+                config.set_network_mode("a");
+                let labels = config.request.labels.clone();
+                let told = config.for_daemon(&labels, Cpus::whole(cpus));
+                prop_assert_eq!(json::map(&told, "Labels").map(Map::len), Some(labels.len()));
+            }
+        }
+
+        #[test]
+        fn no_container_makes_it_panic(json in any_json(), cpus in 0..64_u64) {
+            let inspected = Map::from_iter([("Config".to_owned(), json.clone()), ("HostConfig".to_owned(), json.clone())]);
+            let _ = request_of_existing(&inspected, Cpus::whole(cpus));
+            if let Value::Object(inspected) = json {
+                let _ = request_of_existing(&inspected, Cpus::whole(cpus));
+            }
+        }
+    }
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::answer::{Answer, Failure};
 use super::server::Call;
@@ -36,6 +37,10 @@ pub(super) fn stream(call: &Call) -> Result<Answer, Failure> {
     let mut listening = call.manager.hub.listen();
     let stop = call.manager.stop.clone();
     let (mut sender, body) = net::channel();
+    // A client that goes away while nothing happens is noticed as well.
+    let gone = CancellationToken::new();
+    let left = gone.clone();
+    let body = net::followed_by(body, async move { left.cancel() });
     tokio::spawn(async move {
         let end = async {
             match ends {
@@ -49,6 +54,7 @@ pub(super) fn stream(call: &Call) -> Result<Answer, Failure> {
                 biased;
                 () = &mut end => return,
                 () = stop.cancelled() => return,
+                () = gone.cancelled() => return,
                 told = listening.recv() => match told {
                     Ok(told) if !wanted(&filters, &told.event) => {}
                     Ok(told) => {

@@ -300,4 +300,30 @@ mod tests {
         assert_eq!(decode("%c3%a9"), "é");
         assert_eq!(decode("%ff"), "\u{fffd}");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn paths_never_panic(path in "(/v[0-9]{0,3}[.x]?[0-9]{0,3})?(/(containers|images|exec|networks|json|[.]{0,3}|\\PC{0,4}|%[0-9a-g]{0,2}))*",
+            method in 0..ROUTES.len(),
+        ) {
+            if let Some(clean) = cleaned(&path) {
+                proptest::prop_assert_eq!(cleaned(&clean), None);
+            }
+            let _ = decode(&path);
+            let _ = is_known(&path);
+            if let Some(matched) = find(&ROUTES[method].0, &path) {
+                // Nothing of what the client wrote is lost but the name.
+                let with_name = matched.path_with("");
+                proptest::prop_assert!(with_name.len() <= path.len() && path.starts_with(&matched.before));
+                proptest::prop_assert!(path.ends_with(&matched.after));
+            }
+        }
+
+        #[test]
+        fn every_name_finds_its_way(name in "[a-z/:.@_-]{1,20}", version in "(/v[0-9]{1,3}[.][0-9]{1,3})?") {
+            let matched = find(&Method::GET, &format!("{version}/images/{name}/history")).expect("a route");
+            proptest::prop_assert_eq!(matched.action, Action::ProxyImage);
+            proptest::prop_assert_eq!(matched.name, name);
+        }
+    }
 }

@@ -13,8 +13,8 @@ use super::{Body, BoxError};
 /// What is to be done.
 type Work = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 
-/// A body after whose end something is done before its reader sees the end. It is also done, beside everything else, if
-/// the reader goes away.
+/// A body after whose end something is done before its reader sees the end. Of a body whose length is known the last
+/// piece is the end, and waits. It is also done, beside everything else, if the reader goes away.
 struct Followed {
     body: Body,
     stage: Stage,
@@ -22,7 +22,8 @@ struct Followed {
 
 enum Stage {
     Passing(Option<Work>),
-    Working(JoinHandle<()>),
+    /// With what is to be passed on afterwards.
+    Working(JoinHandle<()>, Option<Frame<Bytes>>),
     Done,
 }
 
@@ -48,18 +49,26 @@ impl hyper::body::Body for Followed {
                     let work = work.take();
                     match Pin::new(&mut self.body).poll_frame(context) {
                         Poll::Ready(None) => {
-                            self.stage = work.map_or(Stage::Done, |work| Stage::Working(tokio::spawn(work)));
+                            self.stage = work.map_or(Stage::Done, |work| Stage::Working(tokio::spawn(work), None));
                         }
+                        Poll::Ready(Some(Ok(last))) if self.body.is_end_stream() => match work {
+                            Some(work) => self.stage = Stage::Working(tokio::spawn(work), Some(last)),
+                            None => return Poll::Ready(Some(Ok(last))),
+                        },
                         other => {
                             self.stage = Stage::Passing(work);
                             return other;
                         }
                     }
                 }
-                Stage::Working(task) => {
+                Stage::Working(task, last) => {
                     // Whatever became of it, the body is at its end.
                     let _ = ready!(Pin::new(task).poll(context));
+                    let last = last.take();
                     self.stage = Stage::Done;
+                    if let Some(last) = last {
+                        return Poll::Ready(Some(Ok(last)));
+                    }
                 }
                 Stage::Done => return Poll::Ready(None),
             }
@@ -107,6 +116,16 @@ mod tests {
         let body = followed_by(full("abc"), work);
         let collected = body.collect().await.expect("the body is whole").to_bytes();
         assert_eq!((collected.as_ref(), done.load(Ordering::SeqCst)), (&b"abc"[..], 1));
+    }
+
+    #[tokio::test]
+    async fn who_knows_the_length_knows_the_end() {
+        let (done, work) = counted();
+        let mut body = followed_by(full("abc"), work);
+        let last = body.frame().await.expect("a frame").expect("no error");
+        assert_eq!(last.into_data().expect("data"), "abc");
+        assert_eq!(done.load(Ordering::SeqCst), 1);
+        assert!(body.frame().await.is_none());
     }
 
     #[tokio::test]
