@@ -27,7 +27,12 @@ async fn engines_come_and_go_as_the_file_says_and_clients_hear_of_it() {
             "{event}"
         );
         assert_eq!(
-            event.as_object().expect("an object").keys().last().map(String::as_str),
+            event
+                .as_object()
+                .expect("an object")
+                .keys()
+                .next_back()
+                .map(String::as_str),
             Some("node")
         );
         assert_eq!(event["node"]["Name"], "node-1");
