@@ -50,12 +50,12 @@ fn requests(seed: u64) -> Vec<Wanted> {
             port: pick(&["", "", "", "", "", "80", "81"]),
         })
         .collect();
-    for number in 0..REQUESTS {
-        wanted[number].millicpus = [0, 50, 100, 250][rng.random_range(0..4)];
-        wanted[number].memory_mib = [0, 64, 300, 1024][rng.random_range(0..4)];
+    for (number, wanted) in wanted.iter_mut().enumerate() {
+        wanted.millicpus = [0, 50, 100, 250][rng.random_range(0..4)];
+        wanted.memory_mib = [0, 64, 300, 1024][rng.random_range(0..4)];
         if rng.random_range(0..6) == 0 && number > 0 {
             let other = rng.random_range(0..number);
-            wanted[number].affinity = format!("container{}c{other}", ["==~", "!=~", "!="][rng.random_range(0..3)]);
+            wanted.affinity = format!("container{}c{other}", ["==~", "!=~", "!="][rng.random_range(0..3)]);
         }
     }
     wanted
