@@ -159,12 +159,11 @@ impl Manager {
         let pulled = daemon.pull(image, from.platform, from.auth).await;
         self.note(reserved.engine, &pulled);
         if let Err(error) = pulled {
-            let error = match &error {
-                CallError::Answered { status, message } => DaemonError {
-                    not_found: *status == 404,
-                    ..DaemonError::pull(image, message)
-                },
-                other => DaemonError::pull(image, &other.to_string()),
+            // However the pull failed, the daemon does not have the image, and another one may: with a registry that is
+            // down, too, where the original went by the text and gave up.
+            let error = DaemonError {
+                not_found: true,
+                ..DaemonError::pull(image, &error.told())
             };
             return Err(error.into());
         }

@@ -174,16 +174,19 @@ pub(super) fn whole_target(uri: &Uri) -> String {
 
 /// `POST /containers/{n}/exec` (`api.md` §4.5).
 pub(super) async fn create_exec(mut call: Call) -> Result<Answer, Failure> {
+    let name = &call.matched.name;
+    // Whether the container is there is said before what is wrong with the command.
+    let placed = call
+        .manager
+        .keeper
+        .with(|state| reach(state, name, || Failure::not_found(format!("No such container {name}"))))?;
     let body = call.body().await?;
     let config: crate::docker::Map = serde_json::from_slice(&body)
         .map_err(|error| Failure::bad_request(format!("the body is no configuration of a command: {error}")))?;
     if crate::docker::json::list(&config, "Cmd").is_empty() {
         return Err(Failure::bad_request("No exec command specified"));
     }
-    let (manager, name) = (&call.manager, &call.matched.name);
-    let placed = manager
-        .keeper
-        .with(|state| reach(state, name, || Failure::not_found(format!("No such container {name}"))))?;
+    let manager = &call.manager;
     let target = path::path(&["containers", &placed.id, "exec"]);
     let created = placed
         .daemon
