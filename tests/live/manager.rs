@@ -1,5 +1,6 @@
 //! The manager in front of real daemons, driven as people drive it.
 
+mod cluster;
 mod containers;
 mod parity;
 mod placement;
@@ -21,7 +22,13 @@ use crate::guardian;
 use crate::runner::Case;
 
 /// All cases, by subject.
-pub const CASES: [&[Case]; 4] = [&containers::CASES, &placement::CASES, &parity::CASES, &readme::CASES];
+pub const CASES: [&[Case]; 5] = [
+    &containers::CASES,
+    &placement::CASES,
+    &cluster::CASES,
+    &parity::CASES,
+    &readme::CASES,
+];
 
 /// Long enough on a machine that is busy with other things, too.
 const SOON: Duration = Duration::from_secs(20);

@@ -93,7 +93,10 @@ fn expressions_choose_the_node() {
             "error from constraint filter: Key '1a' is invalid",
         ),
         ("-e constraint:node==a,b", "Value 'a,b' is invalid"),
-        ("-e constraint:zone==~x -e constraint:node==n9", "[zone==x node==n9]"),
+        (
+            "-e constraint:node==n9 -l com.docker.swarm.constraints=[\"zone==~x\"]",
+            "[zone==x node==n9]",
+        ),
         ("-e whitelist:node==n9", "[node==n9 (soft=false)]"),
         ("-e reschedule:foo", "invalid reschedule policy: foo"),
     ] {
