@@ -1,6 +1,7 @@
 //! The manager in front of real daemons, driven as people drive it.
 
 mod cluster;
+mod compose;
 mod containers;
 mod parity;
 mod placement;
@@ -22,7 +23,8 @@ use crate::guardian;
 use crate::runner::Case;
 
 /// All cases, by subject.
-pub const CASES: [&[Case]; 5] = [
+pub const CASES: [&[Case]; 6] = [
+    &compose::CASES,
     &containers::CASES,
     &placement::CASES,
     &cluster::CASES,
