@@ -163,16 +163,19 @@ pub(super) fn whole_target(uri: &Uri) -> String {
 
 /// `POST /containers/{n}/exec` (`api.md` §4.5).
 pub(super) async fn create_exec(mut call: Call) -> Result<Answer, Failure> {
+    let name = &call.matched.name;
+    // Whether the container is there is said before what is wrong with the command.
+    let placed = call
+        .manager
+        .keeper
+        .with(|state| reach(state, name, || Failure::not_found(format!("No such container {name}"))))?;
     let body = call.body().await?;
     let config: crate::docker::Map = serde_json::from_slice(&body)
         .map_err(|error| Failure::bad_request(format!("the body is no configuration of a command: {error}")))?;
     if crate::docker::json::list(&config, "Cmd").is_empty() {
         return Err(Failure::bad_request("No exec command specified"));
     }
-    let (manager, name) = (&call.manager, &call.matched.name);
-    let placed = manager
-        .keeper
-        .with(|state| reach(state, name, || Failure::not_found(format!("No such container {name}"))))?;
+    let manager = &call.manager;
     let target = path::path(&["containers", &placed.id, "exec"]);
     let created = placed
         .daemon
@@ -180,6 +183,8 @@ pub(super) async fn create_exec(mut call: Call) -> Result<Answer, Failure> {
         .await;
     manager.note(placed.engine, &created);
     let created = created.map_err(|error| match error.status() {
+        // As ever with a container that does not run.
+        Some(409) if error.told().contains("is not running") => error.into(),
         // Clients of today look for the daemon's own status, such as 409 of a container that is paused.
         Some(status @ 400..500) => Failure::new(
             StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),

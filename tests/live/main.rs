@@ -9,6 +9,7 @@ mod clients;
 mod daemons;
 mod guardian;
 mod harness;
+mod manager;
 mod programs;
 mod runner;
 #[path = "../it/skip.rs"]
@@ -17,9 +18,7 @@ mod skip;
 
 use std::process::ExitCode;
 
-/// All cases, in the order in which they run.
-const CASES: [&[runner::Case]; 1] = [&harness::CASES];
-
 fn main() -> ExitCode {
-    runner::main(&CASES.concat())
+    let cases = [harness::CASES.as_slice(), &manager::CASES.concat()].concat();
+    runner::main(&cases)
 }
