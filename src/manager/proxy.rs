@@ -194,6 +194,8 @@ pub(super) async fn create_exec(mut call: Call) -> Result<Answer, Failure> {
         .await;
     manager.note(placed.engine, &created);
     let created = created.map_err(|error| match error.status() {
+        // As ever with a container that does not run.
+        Some(409) if error.told().contains("is not running") => error.into(),
         // Clients of today look for the daemon's own status, such as 409 of a container that is paused.
         Some(status @ 400..500) => Failure::new(
             StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),

@@ -248,7 +248,7 @@ async fn commands_are_created_and_run_once() {
         .post("/containers/c/exec", &json!({ "Cmd": ["true"] }))
         .await
         .failure();
-    assert!(stopped.0 == 409 && stopped.1.contains("is not running"), "{stopped:?}");
+    assert!(stopped.0 == 500 && stopped.1.contains("is not running"), "{stopped:?}");
     swarm.ask(Method::POST, "/containers/c/start", None).await.expect(204);
     let exec = swarm
         .post("/containers/c/exec", &json!({ "Cmd": ["true"] }))
