@@ -243,7 +243,7 @@ async fn commands_are_created_and_run_once() {
         swarm.post("/containers/c/exec", &json!({ "Cmd": [] })).await.failure(),
         (400, "No exec command specified".to_owned())
     );
-    // The daemon's own status, as clients of today expect, where the original said 500.
+    // The daemon says 409; 500 is the original's, and the acceptance case's.
     let stopped = swarm
         .post("/containers/c/exec", &json!({ "Cmd": ["true"] }))
         .await
