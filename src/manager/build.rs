@@ -96,10 +96,13 @@ pub(super) async fn build(call: Call) -> Result<Answer, Failure> {
         None if !build_id.is_empty() && manager.builds.get(&build_id).is_some() => {
             return Err(Failure::internal("build already started"));
         }
-        None => manager
-            .keeper
-            .with(|state| state.choose(request))
-            .map_err(Failure::internal)?,
+        None => match manager.keeper.with(|state| state.choose(request)) {
+            Ok(chosen) => chosen,
+            Err(reason) => {
+                read_out(call.request.into_body()).await;
+                return Err(Failure::internal(reason));
+            }
+        },
     };
     manager.builds.remember(&build_id, engine);
     manager.builds.remember(call.parameter("session"), engine);
@@ -128,6 +131,19 @@ pub(super) async fn build(call: Call) -> Result<Answer, Failure> {
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(built)
+}
+
+/// Reads what a client still sends, within bounds: one whose connection is closed while it sends reports that, and not
+/// the answer.
+async fn read_out(body: hyper::body::Incoming) {
+    use http_body_util::BodyExt;
+    /// Bytes read of a context that nobody builds from.
+    const BYTES_MAX: usize = 256 << 20;
+    let limited = http_body_util::Limited::new(body, BYTES_MAX);
+    let mut limited = std::pin::pin!(limited);
+    let reading = async { while let Some(Ok(_)) = limited.frame().await {} };
+    // Who takes longer learns less.
+    let _ = tokio::time::timeout(PATIENCE, reading).await;
 }
 
 /// What the scheduler is asked for a build, and the query without scheduling expressions (`scheduling.md` §12.1).
