@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-pub use entry::{Entry, EntryError, is_advertisable, parse_list, split_host_port};
+pub use entry::{Entry, EntryError, UNIX, is_advertisable, parse_list, split_host_port};
 pub use error::DiscoveryError;
 pub use file::FILE_BYTES_MAX;
 pub use range::{ENTRIES_MAX, ENTRY_BYTES_MAX};
@@ -46,6 +46,8 @@ pub fn open(url: &str, options: &BTreeMap<String, String>) -> Result<Arc<dyn Dis
     let (scheme, rest) = url.split_once("://").unwrap_or(("nodes", url));
     match scheme {
         "nodes" => Ok(Arc::new(nodes::Nodes::parse(rest)?)),
+        // The first of a list whose scheme was left out.
+        "unix" => Ok(Arc::new(nodes::Nodes::parse(url)?)),
         "file" => Ok(Arc::new(file::File::new(rest))),
         "token" if token(rest).is_empty() => Err(DiscoveryError::EmptyToken),
         "consul" if endpoints(rest).count() > 1 => Err(DiscoveryError::ManyEndpoints),
@@ -80,7 +82,7 @@ mod tests {
 
     #[test]
     fn the_scheme_chooses_the_back_end() {
-        for url in ["nodes://a:1", "a:1,b:[2:3]", "", "file:///nowhere"] {
+        for url in ["nodes://a:1", "a:1,b:[2:3]", "unix:///a,b:1", "", "file:///nowhere"] {
             assert_eq!(fault(url), "", "{url}");
         }
         assert_eq!(fault("bogus://x"), "discovery service not supported");

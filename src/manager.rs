@@ -27,6 +27,7 @@ mod reschedule;
 mod routes;
 mod server;
 mod state;
+mod versions;
 mod volumes;
 
 use std::sync::Arc;
@@ -95,6 +96,7 @@ struct Manager {
     metrics: Metrics,
     builds: build::Builds,
     fleet: Fleet,
+    agreed: versions::Agreed,
     /// Turns for reading everything that is on an engine for the first time.
     readers: Semaphore,
     /// Work about engines that nobody waits for.
@@ -188,6 +190,7 @@ pub async fn start(options: Options, seed: [u8; 32], stop: CancellationToken) ->
         metrics: Metrics::new(),
         builds: build::Builds::default(),
         fleet: Fleet::default(),
+        agreed: versions::Agreed::default(),
         readers: Semaphore::new(READERS),
         fleet_tasks: TaskTracker::new(),
         strays: Notify::new(),

@@ -1,4 +1,4 @@
-//! Entries of a list: host and port, as Go's `net` package splits and joins them.
+//! Entries of a list: host and port, as Go's `net` package splits and joins them, or the path of a Unix socket.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,13 +6,25 @@ use std::str::FromStr;
 use super::error::DiscoveryError;
 use super::range;
 
-/// An address in a list. Neither part is checked further: names are allowed, and a part may be empty.
+/// What the path of a Unix socket is introduced by. The original knew hosts and ports only; a daemon beside the manager
+/// needs neither.
+pub const UNIX: &str = "unix://";
+
+/// An address in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Entry {
-    /// The host, an IPv6 address without its brackets.
-    pub host: String,
-    /// The port.
-    pub port: String,
+pub enum Entry {
+    /// Neither part is checked further: names are allowed, and a part may be empty.
+    Tcp {
+        /// The host, an IPv6 address without its brackets.
+        host: String,
+        /// The port.
+        port: String,
+    },
+    /// A socket on this machine: `unix://` and a path that is not empty.
+    Unix {
+        /// The path.
+        path: String,
+    },
 }
 
 /// Text that is no `host:port`. Displays as Go's `net.AddrError`.
@@ -70,10 +82,19 @@ pub fn is_advertisable(address: &str) -> bool {
 }
 
 impl Entry {
-    /// Reads `host:port`.
+    /// Reads `host:port` or `unix://path`.
     pub fn parse(text: &str) -> Result<Entry, EntryError> {
+        if let Some(path) = text.strip_prefix(UNIX) {
+            return match path {
+                "" => Err(EntryError {
+                    address: text.to_owned(),
+                    fault: "missing path of a socket",
+                }),
+                path => Ok(Entry::Unix { path: path.to_owned() }),
+            };
+        }
         let (host, port) = split_host_port(text)?;
-        Ok(Entry {
+        Ok(Entry::Tcp {
             host: host.to_owned(),
             port: port.to_owned(),
         })
@@ -90,11 +111,10 @@ impl FromStr for Entry {
 
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Entry { host, port } = self;
-        if host.contains(':') {
-            write!(f, "[{host}]:{port}")
-        } else {
-            write!(f, "{host}:{port}")
+        match self {
+            Entry::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Entry::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Entry::Unix { path } => write!(f, "{UNIX}{path}"),
         }
     }
 }
@@ -180,6 +200,19 @@ mod tests {
         ] {
             assert!(!is_advertisable(invalid), "{invalid}");
         }
+    }
+
+    #[test]
+    fn a_socket_is_a_path_and_comes_back_from_its_text() {
+        for text in ["unix:///run/docker.sock", "unix://relative:1", "unix:///a b[1]"] {
+            assert_eq!(Entry::parse(text).expect("an entry").to_string(), text);
+        }
+        assert_eq!(fault("unix://"), "address unix://: missing path of a socket");
+        let sockets = parse_list(&["unix:///run/d[1:2].sock"]).expect("entries");
+        assert_eq!(
+            sockets,
+            ["unix:///run/d1.sock", "unix:///run/d2.sock"].map(|text| Entry::parse(text).expect("an entry"))
+        );
     }
 
     #[test]

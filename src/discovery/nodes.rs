@@ -59,7 +59,7 @@ mod tests {
              (missing token:// ?)"
         );
         assert!(
-            Nodes::parse("a:1, b:2").is_ok_and(|nodes| nodes.entries[1].host == " b"),
+            Nodes::parse("a:1, b:2").is_ok_and(|nodes| nodes.entries[1].to_string() == " b:2"),
             "spaces stay"
         );
         assert!(Nodes::parse("a:[0:4000000000]").is_err());

@@ -72,18 +72,20 @@ struct Shared {
     version: AtomicU32,
     /// The lowest version that the daemon still speaks, packed; 0 if it has not said.
     version_min: AtomicU32,
+    /// The highest version that it speaks, packed; 0 if it has not said.
+    version_max: AtomicU32,
 }
 
 impl Daemon {
     /// A client of the daemon at `address`. Nothing is sent yet.
     pub fn new(address: Address, tls: Option<Tls>, timeouts: Timeouts) -> Daemon {
         let client = Client::new(address, tls.clone(), timeouts.dial);
-        let (version, version_min) = (AtomicU32::new(0), AtomicU32::new(0));
         let shared = Arc::new(Shared {
             client,
             tls,
-            version,
-            version_min,
+            version: AtomicU32::new(0),
+            version_min: AtomicU32::new(0),
+            version_max: AtomicU32::new(0),
         });
         Daemon { shared, timeouts }
     }
@@ -120,6 +122,14 @@ impl Daemon {
         )
     }
 
+    /// The versions that the daemon speaks, from the lowest to the highest: those that requests passed on to it may be
+    /// written in. `None` before [`Daemon::negotiate`].
+    pub fn spoken_versions(&self) -> Option<(ApiVersion, ApiVersion)> {
+        let read = |packed: &AtomicU32| ApiVersion::unpacked(packed.load(Ordering::Relaxed));
+        let highest = read(&self.shared.version_max)?;
+        Some((read(&self.shared.version_min).unwrap_or(ApiVersion::LOWEST), highest))
+    }
+
     /// Asks for the daemon's version and agrees on the lower of its and ours, or the lowest that it still speaks.
     /// Asking again may raise it, as daemons are upgraded. A daemon that does not say is taken for an old one.
     ///
@@ -141,6 +151,8 @@ impl Daemon {
         };
         let agreed = theirs.map_or(ApiVersion::LOWEST, |theirs| theirs.min(ApiVersion::HIGHEST));
         self.shared.version.store(agreed.packed(), Ordering::Relaxed);
+        let highest = theirs.unwrap_or(ApiVersion::LOWEST);
+        self.shared.version_max.store(highest.packed(), Ordering::Relaxed);
         Ok(self.api_version().unwrap_or(agreed))
     }
 
@@ -440,9 +452,10 @@ impl Daemon {
 
     /// Sends a request and reads the whole answer, in the time there is for it.
     async fn answer(&self, request: Request<Body>) -> Result<Answer, CallError> {
-        let patience = match *request.method() {
-            Method::GET | Method::HEAD => self.timeouts.answer,
-            _ => self.timeouts.order,
+        let is_question = matches!(*request.method(), Method::GET | Method::HEAD);
+        let patience = match is_question {
+            true => self.timeouts.answer,
+            false => self.timeouts.order,
         };
         let exchange = async {
             let answer = self.shared.client.send(request).await?;
@@ -459,7 +472,10 @@ impl Daemon {
         };
         match tokio::time::timeout(patience, exchange).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(CallError::no_daemon(self.address())),
+            // What was asked alters nothing.
+            Err(_) if is_question => Err(CallError::no_daemon(self.address())),
+            // Connecting has a limit of its own, which is shorter.
+            Err(_) => Err(CallError::unanswered(self.address())),
         }
     }
 

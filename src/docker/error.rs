@@ -13,6 +13,9 @@ pub enum CallError {
     /// The daemon cannot be reached, or stopped in the middle of an answer: a failure of the daemon, whoever asked.
     #[error("{0}")]
     Unreachable(String),
+    /// The same after the request was sent: what it asks for may happen nevertheless.
+    #[error("{0}")]
+    Unanswered(String),
     /// The daemon answered, and refuses. It is alive.
     #[error("Error response from daemon: {message}")]
     Answered {
@@ -37,9 +40,14 @@ impl CallError {
         ))
     }
 
+    /// The same for one that has been sent a request.
+    pub fn unanswered(address: &Address) -> CallError {
+        CallError::Unanswered(CallError::no_daemon(address).to_string())
+    }
+
     /// The connection to a daemon ended in the middle.
     pub fn broken(address: &Address, reason: &dyn std::fmt::Display) -> CallError {
-        CallError::Unreachable(format!("error during connect: {address}: {reason}"))
+        CallError::Unanswered(format!("error during connect: {address}: {reason}"))
     }
 
     /// What a client is told: a daemon's message as the daemon wrote it, since clients of today introduce it themselves.
@@ -52,7 +60,7 @@ impl CallError {
 
     /// Whether the daemon counts as not reachable.
     pub fn is_unreachable(&self) -> bool {
-        matches!(self, CallError::Unreachable(_))
+        matches!(self, CallError::Unreachable(_) | CallError::Unanswered(_))
     }
 
     /// Whether the daemon does not have what was asked for.

@@ -12,7 +12,8 @@ pub struct ApiVersion {
 }
 
 impl ApiVersion {
-    /// What this client speaks if the daemon does.
+    /// What this client asks in if the daemon speaks it: nothing that came later is needed, and what went later is not
+    /// missed. It says nothing about the requests of others that are passed on.
     pub const HIGHEST: ApiVersion = ApiVersion { major: 1, minor: 40 };
     /// What a daemon speaks that does not say.
     pub const LOWEST: ApiVersion = ApiVersion { major: 1, minor: 24 };

@@ -293,10 +293,10 @@ pub(super) async fn remove(call: Call) -> Result<Answer, Failure> {
             Failure::not_found(format!("Container {name} not found"))
         })
     })?;
-    let removed = placed
+    let removing = placed
         .daemon
-        .remove_container(&placed.id, call.flag("force"), call.flag("v"), call.flag("link"))
-        .await;
+        .remove_container(&placed.id, call.flag("force"), call.flag("v"), call.flag("link"));
+    let removed = manager.while_healthy(placed.engine, removing).await;
     manager.note(placed.engine, &removed);
     match removed {
         Ok(()) => {}
@@ -330,7 +330,8 @@ pub(super) async fn start(mut call: Call) -> Result<Answer, Failure> {
         .keeper
         .with(|state| state.find_container(name))
         .ok_or_else(|| Failure::not_found(format!("No such container {name}")))?;
-    let started = placed.daemon.start_container(&placed.id).await;
+    let starting = placed.daemon.start_container(&placed.id);
+    let started = manager.while_healthy(placed.engine, starting).await;
     manager.note(placed.engine, &started);
     started?;
     manager.refresh_one(&placed).await;
@@ -349,7 +350,8 @@ pub(super) async fn rename(call: Call) -> Result<Answer, Failure> {
         }
         Ok(placed)
     })?;
-    let renamed = placed.daemon.rename_container(&placed.id, &new).await;
+    let renaming = placed.daemon.rename_container(&placed.id, &new);
+    let renamed = manager.while_healthy(placed.engine, renaming).await;
     manager.note(placed.engine, &renamed);
     renamed?;
     manager.refresh_one(&placed).await;

@@ -146,17 +146,26 @@ impl Manager {
     ) -> Result<Map, Unplaced> {
         let daemon = &reserved.daemon;
         let ask = async || {
-            let answer = daemon.create_container(&wanted.name, from.platform, body).await;
+            let creating = daemon.create_container(&wanted.name, from.platform, body);
+            let answer = self.while_healthy(reserved.engine, creating).await;
             self.note(reserved.engine, &answer);
-            answer
+            match answer {
+                // It may have been heard of otherwise that it is done.
+                Err(CallError::Unanswered(_)) => match self.keeper.with(|state| state.created(reserved)) {
+                    Some(id) => Ok(Map::from_iter([("Id".to_owned(), Value::from(id))])),
+                    None => answer,
+                },
+                answer => answer,
+            }
         };
         match ask().await {
             Ok(answer) => return Ok(answer),
             Err(error) if error.is_not_found() => {}
-            Err(error) => return Err(refused(&error)),
+            Err(error) => return Err(self.refused(reserved, wanted, &error)),
         }
         let image = &wanted.creation.request().image;
-        let pulled = daemon.pull(image, from.platform, from.auth).await;
+        let pulling = daemon.pull(image, from.platform, from.auth);
+        let pulled = self.while_healthy(reserved.engine, pulling).await;
         self.note(reserved.engine, &pulled);
         if let Err(error) = pulled {
             // However the pull failed, the daemon does not have the image, and another one may: with a registry that is
@@ -168,7 +177,22 @@ impl Manager {
             return Err(error.into());
         }
         self.refresh_images(reserved.engine, daemon).await;
-        ask().await.map_err(|error| refused(&error))
+        ask().await.map_err(|error| self.refused(reserved, wanted, &error))
+    }
+
+    /// What a daemon that does not create a container says. One that says nothing may create it all the same, later and
+    /// after the client has been told otherwise: then it is removed.
+    fn refused(&self, reserved: &Reserved, wanted: &Wanted, error: &CallError) -> Unplaced {
+        if matches!(error, CallError::Unanswered(_)) {
+            self.keeper
+                .with(|state| state.give_up(reserved.engine, &wanted.swarm_id));
+        }
+        let text = error.told();
+        let error = match error.status() {
+            Some(status) => DaemonError::answered(text, status),
+            None => DaemonError::silent(text),
+        };
+        error.into()
     }
 }
 
@@ -191,14 +215,6 @@ impl From<DaemonError> for Unplaced {
             nodes: None,
         }
     }
-}
-
-fn refused(error: &CallError) -> Unplaced {
-    DaemonError {
-        text: error.told(),
-        not_found: error.is_not_found(),
-    }
-    .into()
 }
 
 /// Says in the log why, node by node.

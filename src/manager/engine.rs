@@ -103,6 +103,26 @@ impl Caretaker {
 }
 
 impl Manager {
+    /// Waits for a call to a healthy engine, but not beyond its being so: what a daemon does not answer that has stopped
+    /// answering anybody would else be waited for as long as the client waits.
+    pub(super) async fn while_healthy<T>(
+        &self,
+        id: EngineId,
+        call: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        let watched = self.keeper.with(|state| {
+            let engine = state.engine(id).filter(|engine| engine.is_healthy())?;
+            Some((engine.lost.clone(), engine.daemon.clone()))
+        });
+        let Some((lost, daemon)) = watched else {
+            return call.await;
+        };
+        tokio::select! {
+            outcome = call => outcome,
+            () = lost.cancelled() => Err(CallError::unanswered(daemon.address())),
+        }
+    }
+
     /// Takes in what came of a call to an engine: whether it could be reached.
     pub(super) fn note<T>(self: &Arc<Manager>, id: EngineId, outcome: &Result<T, CallError>) {
         let now = self.now();
@@ -114,6 +134,7 @@ impl Manager {
         });
         match told {
             Some((Transition::Disconnected, name, failures)) => {
+                self.agree_on_versions();
                 tracing::error!(
                     engine = name,
                     "Flagging engine as unhealthy. Connect failed {failures} times"
@@ -122,6 +143,7 @@ impl Manager {
                 self.rescue_later(id);
             }
             Some((Transition::Reconnected, name, failures)) => {
+                self.agree_on_versions();
                 info!(
                     engine = name,
                     "Engine came back to life after {failures} retries. Hooray!"

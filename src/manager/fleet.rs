@@ -12,7 +12,7 @@ use tracing::{error, info};
 use super::Manager;
 use super::engine::Caretaker;
 use super::state::EngineId;
-use crate::discovery::{Discovery, Entry};
+use crate::discovery::{Discovery, Entry, UNIX};
 use crate::docker::Daemon;
 use crate::net::Address;
 
@@ -64,11 +64,12 @@ impl Manager {
     }
 
     fn hire(self: &Arc<Self>, address: &str) {
-        let daemon = Daemon::new(
-            Address::Tcp(address.to_owned()),
-            self.tls.clone(),
-            self.options.timeouts,
-        );
+        let (dialled, tls) = match address.strip_prefix(UNIX) {
+            // Who may open the socket is for its file to say; daemons do not speak TLS there.
+            Some(path) => (Address::Unix(path.into()), None),
+            None => (Address::Tcp(address.to_owned()), self.tls.clone()),
+        };
+        let daemon = Daemon::new(dialled, tls, self.options.timeouts);
         let now = self.now();
         let added = self.keeper.with(|state| state.add_engine(address, daemon.clone(), now));
         let Some(id) = added else { return };
@@ -89,7 +90,9 @@ impl Manager {
             post.removed.cancel();
         }
         if let Some(engine) = self.keeper.with(|state| state.remove_engine(id)) {
+            engine.lost.cancel();
             engine.daemon.close_idle();
+            self.agree_on_versions();
             info!(engine = engine.name(), "Removed Engine {}", engine.name());
             self.announce_removed(&engine);
         }

@@ -8,13 +8,9 @@ use super::server::Call;
 use super::state::{Engine, State};
 use super::{Manager, SERVER_VERSION};
 use crate::docker::words::human_size;
-use crate::docker::{ApiVersion, Map, Timestamp};
+use crate::docker::{Map, Timestamp};
 use crate::net;
 
-/// The lowest version of the API that clients may speak.
-const LOWEST: &str = "1.24";
-/// The version that clients are told if no daemon says more.
-const USUAL: ApiVersion = ApiVersion { major: 1, minor: 40 };
 /// What is not known of the machine.
 const UNKNOWN: &str = "<unknown>";
 
@@ -33,11 +29,12 @@ pub(super) fn ping() -> Answer {
 
 /// `GET /version`.
 pub(super) fn version(call: &Call) -> Answer {
+    let versions = call.manager.versions();
     let mut body = json!({
         "Platform": { "Name": "Docker Swarm - Community" },
         "Version": SERVER_VERSION,
-        "ApiVersion": call.manager.api_version(),
-        "MinAPIVersion": LOWEST,
+        "ApiVersion": versions.highest.to_string(),
+        "MinAPIVersion": versions.lowest.to_string(),
         "GitCommit": "",
         "GoVersion": "",
         "Os": std::env::consts::OS,
@@ -325,15 +322,6 @@ fn kernel() -> (String, String) {
 }
 
 impl Manager {
-    /// The version of the API that clients are told: what all healthy daemons speak, and not less than what is usual.
-    pub(super) fn api_version(&self) -> String {
-        let spoken = self.keeper.with(|state| {
-            let healthy = state.validated().filter(|(_, engine)| engine.is_healthy());
-            healthy.filter_map(|(_, engine)| engine.daemon.api_version()).min()
-        });
-        spoken.unwrap_or(USUAL).max(USUAL).to_string()
-    }
-
     /// The time now.
     pub(super) fn now(&self) -> Timestamp {
         Timestamp::now()

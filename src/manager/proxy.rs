@@ -124,7 +124,8 @@ pub(super) async fn forward_upgradable(
 ) -> Result<Response<hyper::body::Incoming>, Failure> {
     let (mut head, body) = request.into_parts();
     head.uri = target_of(target)?;
-    let answer = daemon.forward(Request::from_parts(head, net::streamed(body))).await;
+    let forwarded = daemon.forward(Request::from_parts(head, net::streamed(body)));
+    let answer = manager.while_healthy(engine, forwarded).await;
     if !matches!(answer, Err(CallError::Request(_))) {
         manager.note(engine, &answer);
     }
@@ -147,7 +148,7 @@ pub(super) async fn send_on(
     engine: EngineId,
     daemon: &Daemon,
 ) -> Result<Answer, Failure> {
-    let answer = daemon.forward(request).await;
+    let answer = manager.while_healthy(engine, daemon.forward(request)).await;
     // A client that broke off its own request says nothing about the daemon.
     if !matches!(answer, Err(CallError::Request(_))) {
         manager.note(engine, &answer);
@@ -188,10 +189,9 @@ pub(super) async fn create_exec(mut call: Call) -> Result<Answer, Failure> {
     }
     let manager = &call.manager;
     let target = path::path(&["containers", &placed.id, "exec"]);
-    let created = placed
-        .daemon
-        .object(hyper::Method::POST, &target, Some(&config.into()))
-        .await;
+    let config = config.into();
+    let creating = placed.daemon.object(hyper::Method::POST, &target, Some(&config));
+    let created = manager.while_healthy(placed.engine, creating).await;
     manager.note(placed.engine, &created);
     let created = created.map_err(|error| match error.status() {
         // As ever with a container that does not run.

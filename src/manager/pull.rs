@@ -234,9 +234,10 @@ async fn on_one(
         let _ = lines.send(line).await;
     };
     say(words.doing.clone()).await;
-    let outcome = follow(&part, request, words, lines).await;
+    let following = follow(&part, request, words, lines);
+    let outcome = manager.while_healthy(part.engine, following).await;
     let reached = match &outcome {
-        Err(error @ CallError::Unreachable(_)) => Err(error.clone()),
+        Err(error) if error.is_unreachable() => Err(error.clone()),
         _ => Ok(()),
     };
     manager.note(part.engine, &reached);

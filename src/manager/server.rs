@@ -196,7 +196,7 @@ async fn answer(manager: Arc<Manager>, request: Request<Received>) -> Answer {
     let started = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let cors = manager.options.cors;
-    let version = manager.api_version();
+    let version = manager.versions().highest.to_string();
     let metrics = Arc::clone(&manager);
     let matched = routes::find(&method, &path);
     let routed = matched.is_some();

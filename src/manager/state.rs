@@ -22,6 +22,7 @@ pub(super) use container::{ContainerRecord, Placed};
 pub(super) use engine::{Condition, Engine, EngineId, Transition};
 pub(super) use image::ImageRecord;
 pub(super) use network::Network;
+pub(super) use observe::Observed;
 pub(super) use place::{Reserved, Unplaced, Wanted};
 pub(super) use rescue::Stray;
 pub(super) use volume::is_local;
@@ -52,6 +53,7 @@ pub(super) struct State {
     containers: FxHashMap<ContainerIdx, ContainerRecord>,
     /// The container in which each command runs that was created through the manager.
     execs: FxHashMap<String, ContainerIdx>,
+    networks: network::NetworkIndex,
     next_engine: u64,
 }
 
@@ -67,6 +69,7 @@ impl State {
             of_node: FxHashMap::default(),
             containers: FxHashMap::default(),
             execs: FxHashMap::default(),
+            networks: network::NetworkIndex::default(),
             next_engine: 0,
         }
     }
@@ -88,6 +91,7 @@ impl State {
         if let Some(node) = engine.node {
             self.forget_node(node);
         }
+        self.forget_networks(id, &engine);
         Some(engine)
     }
 

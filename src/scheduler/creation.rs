@@ -94,6 +94,8 @@ pub struct Creation {
     retries_max: u32,
     retries: u32,
     stage: Stage,
+    /// The affinity that belongs to the attempt of [`Stage::ImageAffinity`] only.
+    near_image: String,
 }
 
 /// How far the fixed order of special retries has come.
@@ -113,6 +115,7 @@ impl Creation {
             retries_max,
             retries: 0,
             stage: Stage::First,
+            near_image: String::new(),
         }
     }
 
@@ -126,7 +129,7 @@ impl Creation {
     pub fn asked(&self) -> Request {
         let mut asked = self.request.clone();
         if self.stage == Stage::ImageAffinity {
-            asked.affinities.push(format!("image=={}", asked.image));
+            asked.affinities.push(self.near_image.clone());
         }
         asked
     }
@@ -168,8 +171,9 @@ impl Creation {
             let request = &mut self.request;
             if error.is_image_missing()
                 && !has_hard_node_constraint(request)
-                && is_image_somewhere(cluster, &request.image)
+                && let Some(affinity) = near_image(cluster, &request.image)
             {
+                self.near_image = affinity;
                 // The original adds the affinity to the label and removes it again, which can leave an empty list.
                 write_label(&mut request.labels, AFFINITIES, &request.affinities);
                 self.retries += 1;
@@ -189,10 +193,26 @@ fn has_hard_node_constraint(request: &Request) -> bool {
     request.constraints.iter().any(pinned)
 }
 
-fn is_image_somewhere(cluster: &Cluster, image: &str) -> bool {
-    let mut held = cluster
+/// The affinity for nodes that have this image, if any has it.
+///
+/// No value of an expression has an `@`, so that the original's attempt for an image with a digest always failed, and
+/// with a message about the expression in place of what was wrong. Here the IDs stand for it.
+fn near_image(cluster: &Cluster, image: &str) -> Option<String> {
+    let held = cluster
         .nodes()
         .filter(|(_, node)| node.is_schedulable())
         .flat_map(|(_, node)| node.images());
-    held.any(|candidate| candidate.matches(image))
+    let mut held = held.filter(|candidate| candidate.matches(image));
+    if !image.contains('@') {
+        return held.next().map(|_| format!("image=={image}"));
+    }
+    let mut ids: Vec<&str> = held.map(|held| held.id.as_str()).filter(|id| !id.is_empty()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    match ids.as_slice() {
+        [] => None,
+        [only] => Some(format!("image=={only}")),
+        // Daemons with different stores know the same image by different IDs.
+        several => Some(format!("image==/^({})$/", several.join("|"))),
+    }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::Caretaker;
 use crate::docker::{CallError, Daemon, Map, json};
 use crate::manager::Manager;
-use crate::manager::state::{EngineId, ImageRecord};
+use crate::manager::state::{EngineId, ImageRecord, Observed};
 
 /// How often the daemon's description of itself is asked for while it is healthy.
 const SPECIFY_EVERY: Duration = Duration::from_secs(5 * 60);
@@ -91,6 +91,7 @@ impl Caretaker {
                     );
                     tracing::error!("{error}");
                     self.manager.keeper.with(|state| state.suspend(self.id, error, now));
+                    self.manager.agree_on_versions();
                     return Some(Found::Another);
                 }
                 self.manager.keeper.with(|state| {
@@ -101,6 +102,7 @@ impl Caretaker {
                     state.register(self.id, facts, ip, now);
                     state.open(self.id);
                 });
+                self.manager.agree_on_versions();
                 Some(Found::Same)
             }
             Err(error) => {
@@ -195,13 +197,30 @@ impl Manager {
                     self.note(id, &inspected);
                     match inspected {
                         Ok(inspected) => {
-                            self.keeper.with(|state| state.observe(id, entry, &inspected));
+                            let observed = self.keeper.with(|state| state.observe(id, entry, &inspected));
+                            if let Some(Observed::GivenUp(container)) = observed {
+                                self.take_back(id, daemon, &container).await;
+                            }
                         }
                         Err(error) => debug!("Inspecting a container failed: {error}"),
                     }
                 }
                 Some(Err(error)) => debug!("Inspecting a container failed: {error}"),
             }
+        }
+    }
+
+    /// Removes a container that a daemon has created after its client was told that it would not be.
+    async fn take_back(self: &Arc<Self>, id: EngineId, daemon: &Daemon, container: &str) {
+        // Volumes that were made for it alone hold nothing, as it has never run.
+        let removed = daemon.remove_container(container, false, true, false).await;
+        self.note(id, &removed);
+        match removed {
+            Ok(()) => {
+                warn!(id = container, "Removed a container that was created after all");
+                self.keeper.with(|state| state.forget_container(id, container));
+            }
+            Err(error) => warn!(id = container, "A container was created after all, and stays: {error}"),
         }
     }
 

@@ -1,5 +1,6 @@
 //! A daemon's first visit: is it one, what is it like, and what is on it already (`live-manager.md` §4).
 
+use crate::discovery::UNIX;
 use crate::docker::{CallError, DaemonFacts, Events, FactsError};
 
 use super::Caretaker;
@@ -39,6 +40,7 @@ impl Caretaker {
             return Err(error.into());
         }
         self.manager.keeper.with(|state| state.open(self.id));
+        self.manager.agree_on_versions();
         self.manager.announce(self.id, "engine_connect");
         self.manager.welcome_back_later(self.id);
         Ok((events, name))
@@ -59,6 +61,10 @@ impl Caretaker {
 
 /// The first address that a name stands for; the name itself if there is none.
 async fn resolve(address: &str) -> String {
+    if address.starts_with(UNIX) {
+        // It is on this machine.
+        return std::net::Ipv4Addr::LOCALHOST.to_string();
+    }
     let resolved = tokio::net::lookup_host(address).await;
     let first = resolved.ok().and_then(|mut addresses| addresses.next());
     first.map_or_else(

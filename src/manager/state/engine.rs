@@ -1,7 +1,10 @@
 //! One engine: a Docker daemon as the manager sees it, and how its health follows from calls (`live-manager.md` §3).
 
-use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
 use std::fmt;
+
+use rustc_hash::FxHashMap;
+use tokio_util::sync::CancellationToken;
 
 use crate::cluster::{NewNode, NodeChange, health_indicator};
 use crate::docker::{CallError, Daemon, DaemonFacts, Map, Timestamp};
@@ -42,6 +45,9 @@ pub(in crate::manager) enum Transition {
     Reconnected,
 }
 
+/// Creates remembered of one engine that were given up without its answer; beyond, the oldest are forgotten.
+const GIVEN_UP_MAX: usize = 1024;
+
 /// See the module.
 #[derive(Debug)]
 pub(in crate::manager) struct Engine {
@@ -63,6 +69,10 @@ pub(in crate::manager) struct Engine {
     pub volumes: Vec<Map>,
     /// What must be added to the daemon's times, in nanoseconds.
     pub clock_skew: i64,
+    /// Cancelled when it is healthy no longer; another one each time that it is again.
+    pub(in crate::manager) lost: CancellationToken,
+    /// The cluster-wide IDs of containers whose creation it has not answered, and which nobody waits for any more.
+    given_up: VecDeque<String>,
     pub(super) containers: FxHashMap<Box<str>, ContainerIdx>,
 }
 
@@ -82,6 +92,8 @@ impl Engine {
             networks: Vec::new(),
             volumes: Vec::new(),
             clock_skew: 0,
+            lost: CancellationToken::new(),
+            given_up: VecDeque::new(),
             containers: FxHashMap::default(),
         }
     }
@@ -98,6 +110,15 @@ impl Engine {
 
     pub(in crate::manager) fn is_healthy(&self) -> bool {
         self.condition == Condition::Healthy
+    }
+
+    fn set_condition(&mut self, condition: Condition) {
+        self.condition = condition;
+        if !self.is_healthy() {
+            self.lost.cancel();
+        } else if self.lost.is_cancelled() {
+            self.lost = CancellationToken::new();
+        }
     }
 
     /// The containers on it that are known by the daemon's ID.
@@ -169,7 +190,7 @@ impl State {
             return;
         };
         let Some(node) = engine.node else { return };
-        engine.condition = Condition::Healthy;
+        engine.set_condition(Condition::Healthy);
         engine.failures = 0;
         engine.last_error.clear();
         if !self.cluster.node(node).is_schedulable() {
@@ -181,7 +202,7 @@ impl State {
     /// The daemon at the address is no longer the one that was validated (`live-manager.md` §5.3).
     pub(in crate::manager) fn suspend(&mut self, id: EngineId, error: String, now: Timestamp) {
         if let Some(engine) = self.engines.get_mut(&id) {
-            engine.condition = Condition::Pending;
+            engine.set_condition(Condition::Pending);
             engine.last_error = error;
             engine.updated_at = now;
         }
@@ -213,7 +234,7 @@ impl State {
                 engine.last_error = error.to_string();
                 let lost = engine.condition == Condition::Healthy && engine.failures >= failures_max;
                 lost.then(|| {
-                    engine.condition = Condition::Unhealthy;
+                    engine.set_condition(Condition::Unhealthy);
                     Transition::Disconnected
                 })
             }
@@ -221,7 +242,7 @@ impl State {
                 engine.failures = 0;
                 engine.last_error.clear();
                 (engine.condition == Condition::Unhealthy).then(|| {
-                    engine.condition = Condition::Healthy;
+                    engine.set_condition(Condition::Healthy);
                     Transition::Reconnected
                 })
             }
@@ -229,6 +250,33 @@ impl State {
         engine.updated_at = now;
         self.tell_health(id);
         transition
+    }
+
+    /// Nobody waits any more for an engine to create a container, which it may do all the same.
+    pub(in crate::manager) fn give_up(&mut self, id: EngineId, swarm_id: &str) {
+        if let Some(engine) = self.engines.get_mut(&id) {
+            if engine.given_up.len() >= GIVEN_UP_MAX {
+                engine.given_up.pop_front();
+            }
+            engine.given_up.push_back(swarm_id.to_owned());
+        }
+    }
+
+    /// A container of this cluster-wide ID has been created on an engine: it is wanted, whatever was given up before.
+    pub(super) fn want_again(&mut self, id: EngineId, swarm_id: &str) {
+        if let Some(engine) = self.engines.get_mut(&id) {
+            engine.given_up.retain(|given_up| given_up != swarm_id);
+        }
+    }
+
+    /// Whether the creation of the container with this cluster-wide ID was given up on an engine. Told once.
+    pub(super) fn was_given_up(&mut self, id: EngineId, swarm_id: &str) -> bool {
+        let Some(engine) = self.engines.get_mut(&id) else {
+            return false;
+        };
+        let before = engine.given_up.len();
+        engine.given_up.retain(|given_up| given_up != swarm_id);
+        engine.given_up.len() < before
     }
 
     /// Tells the scheduler how healthy an engine is (`scheduling.md` §7.3).

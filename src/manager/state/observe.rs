@@ -17,6 +17,15 @@ use super::{ContainerRecord, EngineId, State};
 /// The label that carries a container's cluster-wide ID.
 const SWARM_ID: &str = "com.docker.swarm.id";
 
+/// What a container that was taken in is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::manager) enum Observed {
+    Known,
+    /// The daemon's ID of a container whose creation was given up before the daemon answered: its client has been told
+    /// that there is none. It does not run, and no other attempt at it is on its way.
+    GivenUp(String),
+}
+
 impl State {
     /// The daemon's IDs of the containers that are known on an engine: to be asked for before a list is, so that what
     /// is created meanwhile is not taken for gone.
@@ -44,8 +53,9 @@ impl State {
         }
     }
 
-    /// Takes in a container as its engine lists and describes it. Returns its place if the engine is still there.
-    pub(in crate::manager) fn observe(&mut self, id: EngineId, listed: Map, inspected: &Map) -> Option<ContainerIdx> {
+    /// Takes in a container as its engine lists and describes it. `None` if the engine is no longer there, or what it
+    /// says is no description of a container.
+    pub(in crate::manager) fn observe(&mut self, id: EngineId, listed: Map, inspected: &Map) -> Option<Observed> {
         let engine = self.engines.get(&id)?;
         let (node, real) = (engine.node?, Cpus::whole(engine.facts.as_ref()?.cpus));
         let mut facts = ContainerFacts::read(&listed, inspected).ok()?;
@@ -77,19 +87,27 @@ impl State {
             },
         };
         let known = engine.containers.get(facts.id.as_str()).copied();
+        let container_id = facts.id.clone();
+        let mut observed = Observed::Known;
         let container = match known.or_else(|| self.pending(node, &swarm_id)) {
             Some(container) => {
                 self.cluster.amend(container, report);
                 container
             }
-            None => self.cluster.adopt(node, report)?,
+            None => {
+                let container = self.cluster.adopt(node, report)?;
+                if self.was_given_up(id, &swarm_id) && !record.state.running {
+                    observed = Observed::GivenUp(container_id);
+                }
+                container
+            }
         };
         if let Some(former) = self.containers.remove(&container) {
             record.execs = former.execs;
         }
         self.containers.insert(container, record);
         self.engines.get_mut(&id)?.containers.insert(facts.id.into(), container);
-        Some(container)
+        Some(observed)
     }
 
     /// The entries of a list whose containers are not known, or do not look as they did. Those that do are taken in.

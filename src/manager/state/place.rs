@@ -144,10 +144,18 @@ impl State {
                 ..Identity::default()
             },
         };
+        let swarm_id = report.identity.swarm_id.clone();
         self.cluster.amend(reserved.container, report);
+        self.want_again(reserved.engine, &swarm_id);
         if let Some(engine) = self.engine_mut(reserved.engine) {
             engine.containers.insert(id.into(), reserved.container);
         }
+    }
+
+    /// The daemon's ID of the container that room was reserved for, if the daemon has reported it.
+    pub(in crate::manager) fn created(&self, reserved: &Reserved) -> Option<String> {
+        let container = self.cluster.container(reserved.container)?;
+        (!container.is_pending()).then(|| container.id().to_owned())
     }
 
     /// The container was not created after all: its room is free again, unless a daemon has reported it.

@@ -33,12 +33,22 @@ pub struct DaemonError {
     pub text: String,
     /// Whether the daemon answered 404.
     pub not_found: bool,
+    /// Whether the client is at fault, and with which status the daemon says so: 400 for what it cannot mean, 409 for a
+    /// name that is taken. A 404 is none: a client would pull the image that it takes for missing, which has been tried.
+    pub client_fault: Option<u16>,
 }
 
 impl CreateError {
-    /// The status of the answer to the client: 409 if the text begins with `Conflict`, else 500 (`scheduling.md` §1).
+    /// The status of the answer to the client: 409 if the text begins with `Conflict`, else 500 (`scheduling.md` §1);
+    /// but what a daemon says is the client's fault keeps its status, which clients of today look at.
     pub fn status(&self) -> u16 {
-        if self.to_string().starts_with("Conflict") {
+        if let CreateError::Daemon(DaemonError {
+            client_fault: Some(status),
+            ..
+        }) = self
+        {
+            *status
+        } else if self.to_string().starts_with("Conflict") {
             409
         } else {
             500
@@ -73,27 +83,43 @@ impl CreateError {
 impl DaemonError {
     /// The daemon answered with an error status.
     pub fn response(message: &str, status: u16) -> DaemonError {
+        DaemonError::answered(format!("Error response from daemon: {message}"), status)
+    }
+
+    /// The same with a text that is taken as it is.
+    pub fn answered(text: String, status: u16) -> DaemonError {
         DaemonError {
-            text: format!("Error response from daemon: {message}"),
+            text,
             not_found: status == 404,
+            client_fault: client_fault(status),
         }
     }
 
     /// The daemon at this address cannot be reached.
     pub fn unreachable(address: &str) -> DaemonError {
+        DaemonError::silent(format!(
+            "Cannot connect to the Docker daemon at tcp://{address}. Is the docker daemon running?"
+        ))
+    }
+
+    /// The daemon has not answered, as this text says.
+    pub fn silent(text: String) -> DaemonError {
         DaemonError {
-            text: format!("Cannot connect to the Docker daemon at tcp://{address}. Is the docker daemon running?"),
+            text,
             not_found: false,
+            client_fault: None,
         }
     }
 
     /// The daemon could not pull the image (§9.2).
     pub fn pull(image: &str, message: &str) -> DaemonError {
-        DaemonError {
-            text: format!("Failed to load {image}: {message}"),
-            not_found: false,
-        }
+        DaemonError::silent(format!("Failed to load {image}: {message}"))
     }
+}
+
+/// See [`DaemonError::client_fault`].
+fn client_fault(status: u16) -> Option<u16> {
+    matches!(status, 400 | 409).then_some(status)
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ fn the_cluster_describes_itself() {
     for path in ["/_ping", "/v1.24/_ping"] {
         let answer = manager.ask("GET", path, "");
         assert!(answer.status == 200 && answer.body == "OK", "{answer:?}");
-        assert!(answer.head.to_lowercase().contains("api-version: 1.40"), "{answer:?}");
+        assert!(answer.head.to_lowercase().contains("api-version: 1.41"), "{answer:?}");
     }
     assert_eq!(manager.ask("GET", "/events?until=1", "").body, "");
     assert_eq!(manager.ask("GET", "/events?until=abc", "").status, 400);

@@ -30,6 +30,8 @@ pub enum Mood {
     Resets,
     /// Answers with bytes that are no JSON of its kind.
     Babbles,
+    /// Does what it is told, and answers questions only.
+    Sulks,
 }
 
 /// One container.
@@ -52,6 +54,8 @@ pub struct World {
     pub mood: Mood,
     pub id: String,
     pub name: String,
+    /// The lowest and the highest version of the API.
+    pub versions: [&'static str; 2],
     pub cpus: u64,
     pub memory: u64,
     pub labels: Vec<String>,
@@ -83,6 +87,7 @@ impl World {
             mood: Mood::Fine,
             id: format!("ID-{name}"),
             name: name.to_owned(),
+            versions: ["1.12", "1.41"],
             cpus: 4,
             memory: 8 << 30,
             labels: Vec::new(),
@@ -299,18 +304,23 @@ impl Engine {
 
     /// A daemon that does not run yet, at an address where nobody else listens.
     pub async fn not_yet(name: &str) -> Engine {
+        Engine::not_yet_at(name, own_address().await)
+    }
+
+    /// A daemon that does not run yet.
+    pub fn not_yet_at(name: &str, address: Address) -> Engine {
         Engine {
-            address: own_address().await,
+            address,
             world: Arc::new(Mutex::new(World::new(name))),
             fake: None,
         }
     }
 
-    /// `host:port`
+    /// `host:port`, or `unix://path`
     pub fn authority(&self) -> String {
         match &self.address {
             Address::Tcp(authority) => authority.clone(),
-            Address::Unix(path) => unreachable!("no engine here listens at {}", path.display()),
+            socket @ Address::Unix(_) => socket.to_string(),
         }
     }
 
@@ -358,6 +368,14 @@ impl Engine {
 }
 
 fn answer(world: &mut World, seen: &Seen) -> Reply {
+    let reply = what_it_says(world, seen);
+    match world.mood {
+        Mood::Sulks if !matches!(seen.method, Method::GET | Method::HEAD) => Reply::Hang,
+        _ => reply,
+    }
+}
+
+fn what_it_says(world: &mut World, seen: &Seen) -> Reply {
     let (raw_path, query) = seen.target.split_once('?').unwrap_or((&seen.target, ""));
     let whole = path::unescape_path(without_version(raw_path));
     let query = path::pairs(query);
@@ -366,7 +384,7 @@ fn answer(world: &mut World, seen: &Seen) -> Reply {
         found.map_or(String::new(), |(_, value)| value.clone())
     };
     match world.mood {
-        Mood::Fine => {}
+        Mood::Fine | Mood::Sulks => {}
         Mood::Hangs => return Reply::Hang,
         Mood::Refuses => return Reply::Json(500, json!({ "message": "not today" })),
         Mood::Resets => return Reply::Close,
@@ -379,7 +397,7 @@ fn answer(world: &mut World, seen: &Seen) -> Reply {
     let body: Value = serde_json::from_slice(&seen.body).unwrap_or(Value::Null);
     let segments: Vec<&str> = whole.trim_start_matches('/').split('/').collect();
     match (seen.method.as_str(), segments.as_slice()) {
-        ("HEAD" | "GET", ["_ping"]) => ping("1.41"),
+        ("HEAD" | "GET", ["_ping"]) => ping(world.versions[1]),
         ("GET", ["info"]) => Reply::Json(
             200,
             json!({
@@ -390,7 +408,7 @@ fn answer(world: &mut World, seen: &Seen) -> Reply {
         ),
         ("GET", ["version"]) => Reply::Json(
             200,
-            json!({ "Version": "20.10.0", "ApiVersion": "1.41", "MinAPIVersion": "1.12" }),
+            json!({ "Version": "20.10.0", "ApiVersion": world.versions[1], "MinAPIVersion": world.versions[0] }),
         ),
         ("GET", ["events"]) => events(world),
         ("GET", ["containers", "json"]) => {
@@ -412,6 +430,9 @@ fn answer(world: &mut World, seen: &Seen) -> Reply {
                 return Reply::Json(404, json!({ "message": format!("No such image: {image}") }));
             }
             let name = parameter("name");
+            if name.contains('!') {
+                return Reply::Json(400, json!({ "message": format!("Invalid container name ({name})") }));
+            }
             if world.named(name.trim_start_matches('/')).is_some() {
                 return Reply::Json(
                     409,

@@ -9,6 +9,7 @@ use super::engine::{Engine, Mood};
 use super::{Swarm, nodes, options, plain, until, with_env};
 use crate::live::within;
 use swarmlab::model::Overcommit;
+use swarmlab::net::Address;
 
 /// §18, 1.
 #[tokio::test]
@@ -283,4 +284,30 @@ async fn daemons_are_asked_in_the_version_agreed_upon() {
         .await
         .expect(204);
     assert_eq!(engine.asked("POST /v1.24/containers/"), 1);
+}
+
+/// A daemon beside the manager, as Podman's service without root often is.
+#[tokio::test]
+async fn an_engine_may_be_at_a_socket_of_this_machine() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let socket = Address::Unix(directory.path().join("docker.sock"));
+    let mut near = Engine::not_yet_at("node-0", socket.clone());
+    near.resume().await;
+    let far = Engine::start("node-1").await;
+    let swarm = Swarm::with(options(&format!("{socket},{}", far.authority()))).await;
+    swarm.until_status(&near.authority(), "Healthy").await;
+    swarm.until_status(&far.authority(), "Healthy").await;
+    let body = json!({
+        "Image": "busybox", "Env": ["constraint:node==node-0"],
+        "HostConfig": { "PortBindings": { "80/tcp": [{ "HostPort": "8080" }] } },
+    });
+    let id = swarm.run("web", &body).await;
+    let inspected = swarm.get(&format!("/containers/{id}/json")).await.expect(200).json();
+    assert_eq!(inspected["Node"]["Addr"], socket.to_string());
+    let listed = swarm.get("/containers/json").await.expect(200).json();
+    assert_eq!(listed[0]["Ports"][0]["IP"], "127.0.0.1");
+    near.kill().await;
+    swarm.until_status(&near.authority(), "Unhealthy").await;
+    let gone = format!("Cannot connect to the Docker daemon at {socket}. Is the docker daemon running?");
+    assert_eq!(swarm.line(&near.authority(), "Error").await, gone);
 }

@@ -6,13 +6,12 @@ use hyper::header::{
 };
 
 use super::engine::Engine;
-use super::{Swarm, plain};
+use super::{Swarm, plain, until};
 
 /// §11, 1.
 #[tokio::test]
 async fn a_ping_is_answered_in_every_version() {
-    let engine = Engine::start("node-0").await;
-    let swarm = Swarm::of(&[&engine]).await;
+    let swarm = Swarm::of(&[]).await;
     for path in ["/_ping", "/v1.24/_ping"] {
         let answer = swarm.get(path).await.expect(200);
         assert_eq!(
@@ -23,6 +22,34 @@ async fn a_ping_is_answered_in_every_version() {
     let version = swarm.get("/version").await.expect(200).json();
     // `live-manager.md` §18, 26.
     assert_eq!(version["Version"], "swarm/1.2.9");
+}
+
+/// Clients agree with the manager on what all daemons speak that are there.
+#[tokio::test]
+async fn the_versions_of_the_api_are_those_of_the_daemons() {
+    let old = Engine::start_with("node-0", |world| world.versions = ["1.12", "1.41"]).await;
+    let mut new = Engine::start_with("node-1", |world| world.versions = ["1.44", "1.51"]).await;
+    let future = Engine::start_with("node-2", |world| world.versions = ["1.24", "1.99"]).await;
+    let spoken = async |engines: &[&Engine]| {
+        let swarm = Swarm::of(engines).await;
+        let version = swarm.get("/version").await.expect(200);
+        let told = version.json();
+        assert_eq!(
+            version.headers["api-version"],
+            told["ApiVersion"].as_str().expect("a text")
+        );
+        (told["MinAPIVersion"].clone(), told["ApiVersion"].clone())
+    };
+    assert_eq!(spoken(&[&new]).await, ("1.44".into(), "1.51".into()));
+    assert_eq!(spoken(&[&future]).await, ("1.24".into(), "1.52".into()));
+    // Nothing suits both; the older one says so itself to whoever asks for more than it has.
+    assert_eq!(spoken(&[&old, &new]).await, ("1.41".into(), "1.41".into()));
+    let swarm = Swarm::of(&[&new, &future]).await;
+    new.kill().await;
+    until("only the other one counts", async || {
+        (swarm.get("/_ping").await.headers["api-version"] == "1.52").then_some(())
+    })
+    .await;
 }
 
 /// §11, 2, 3 and 4.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use hyper::Method;
 use tokio::io::AsyncWriteExt;
 
 use super::engine::{Engine, Mood};
@@ -140,4 +141,106 @@ async fn what_speaks_no_http_harms_nobody() {
     odd.resume().await;
     swarm.until_status(&odd.authority(), "Healthy").await;
     swarm.get("/containers/far/json").await.expect(200);
+}
+
+/// Requests that have no limit of their own are not waited for longer than their engine is taken for healthy.
+#[tokio::test]
+async fn what_an_engine_is_asked_that_falls_silent_is_answered_for_it() {
+    let (stuck, well) = (Engine::start("node-0").await, Engine::start("node-1").await);
+    let swarm = Swarm::tuned(&[&stuck, &well], |options| {
+        options.timeouts.answer = Duration::from_millis(300);
+        options.failure_retry = 2;
+    })
+    .await;
+    swarm.run("far", &with_env(&["constraint:node==node-0"])).await;
+    well.world().registry.push("app:1".to_owned());
+    stuck.set_mood(Mood::Hangs);
+    let (looked, ordered, pulled) = tokio::join!(
+        swarm.get("/containers/far/top"),
+        swarm.ask(Method::POST, "/containers/far/stop", None),
+        swarm.ask(Method::POST, "/images/create?fromImage=app&tag=1", None),
+    );
+    let address = stuck.authority();
+    let gone = format!("Cannot connect to the Docker daemon at tcp://{address}. Is the docker daemon running?");
+    assert_eq!(looked.failure(), (500, gone.clone()));
+    assert_eq!(ordered.failure(), (500, gone.clone()));
+    let pulled = pulled.expect(200);
+    let lines: Vec<&str> = pulled.text().lines().collect();
+    let of = |node: &str| {
+        lines
+            .iter()
+            .rfind(|line| line.contains(node))
+            .expect("a line")
+            .to_string()
+    };
+    assert!(of("node-0").contains(&gone), "{lines:?}");
+    assert!(!of("node-1").contains("Cannot"), "{lines:?}");
+    assert!(well.world().images.iter().any(|(_, tags)| tags == &["app:1"]));
+}
+
+/// What the daemon does not answer, its events may tell.
+#[tokio::test]
+async fn a_create_that_is_not_answered_but_seen_has_succeeded() {
+    let engine = Engine::start("node-0").await;
+    let swarm = Swarm::tuned(&[&engine], |options| {
+        options.timeouts.order = Duration::from_secs(2);
+        options.failure_retry = 100_000;
+    })
+    .await;
+    engine.set_mood(Mood::Sulks);
+    let id = swarm.create("web", &plain()).await;
+    assert_eq!(engine.world().named("web").map(|web| web.id.clone()), Some(id));
+    assert_eq!(swarm.names("?all=1").await, ["/node-0/web"]);
+}
+
+/// A client that was told that there is no container does not get one later, and the name stays free.
+#[tokio::test]
+async fn a_container_that_is_created_after_all_is_removed() {
+    let engine = Engine::start("node-0").await;
+    let swarm = Swarm::tuned(&[&engine], |options| {
+        options.timeouts.answer = Duration::from_millis(300);
+        options.timeouts.order = Duration::from_millis(300);
+        options.failure_retry = 100_000;
+    })
+    .await;
+    engine.set_mood(Mood::Hangs);
+    let (status, message) = swarm.post("/containers/create?name=web", &plain()).await.failure();
+    assert!(
+        status == 500 && message.contains("Cannot connect to the Docker daemon"),
+        "{message}"
+    );
+    let request = engine.last("/containers/create").expect("a request");
+    let body = serde_json::from_slice(&request.body).expect("a configuration");
+    engine.set_mood(Mood::Fine);
+    let late = engine.world().create("web", &body);
+    until("it is gone", async || {
+        (engine.world().named("web").is_none() && swarm.names("?all=1").await.is_empty()).then_some(())
+    })
+    .await;
+    assert!(
+        engine
+            .world()
+            .orders
+            .contains(&format!("DELETE /containers/{late}?v=1"))
+    );
+    let id = swarm.create("web", &plain()).await;
+    let asked = engine.asked("/containers/json");
+    until("it has been looked at", async || {
+        (engine.asked("/containers/json") > asked + 2).then_some(())
+    })
+    .await;
+    assert_eq!(
+        engine.world().named("web").map(|web| web.id.clone()),
+        Some(id),
+        "this one stays"
+    );
+}
+
+/// What a daemon says is the client's fault is told as that.
+#[tokio::test]
+async fn a_daemon_that_refuses_a_create_says_whose_fault_it_is() {
+    let engine = Engine::start("node-0").await;
+    let swarm = Swarm::of(&[&engine]).await;
+    let refused = swarm.post("/containers/create?name=a!", &plain()).await;
+    assert_eq!(refused.failure(), (400, "Invalid container name (a!)".to_owned()));
 }
