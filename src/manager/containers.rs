@@ -4,15 +4,19 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use serde_json::json;
 
+use super::Manager;
 use super::answer::{Answer, Failure, json_answer};
 use super::server::Call;
-use super::state::{ContainerRecord, Engine, Placed, State};
+use super::state::{Age, ContainerRecord, Engine, EngineId, Placed, State};
 use crate::docker::{Filters, Map, json, words};
 use crate::model::{ContainerIdx, Labels};
 use crate::net;
 
 /// Entries written to the answer at a time.
 const ENTRIES_PER_PIECE: usize = 256;
+
+/// Engines whose containers are chosen from under the lock at a time.
+const ENGINES_AT_A_TIME: usize = 32;
 
 /// The label that tells the tasks of a service.
 const TASK_LABEL: &str = "com.docker.swarm.task";
@@ -23,7 +27,7 @@ pub(super) async fn list(call: Call) -> Result<Answer, Failure> {
     let choice = Choice::new(&call, filters)?;
     call.manager.refresh_as_asked(&choice.filters).await;
     let now = call.manager.now();
-    let chosen = call.manager.keeper.with(|state| choice.of(state))?;
+    let chosen = choice.among(&call.manager)?;
     // Pieces are written under the lock, one after the other, so that nobody waits long and nothing is copied whole.
     let (mut sender, body) = net::channel();
     let manager = call.manager;
@@ -74,6 +78,12 @@ struct Choice {
     exited: Vec<i64>,
 }
 
+/// See [`Choice::bounds`].
+struct Bounds {
+    before: Option<Age>,
+    since: Option<Age>,
+}
+
 /// One container, and everything that is looked at to choose it.
 struct Candidate<'a> {
     state: &'a State,
@@ -110,21 +120,49 @@ impl Choice {
         })
     }
 
-    /// The chosen containers, the newest first.
-    fn of(&self, state: &State) -> Result<Vec<ContainerIdx>, Failure> {
+    /// The chosen containers, the newest first. Others get their turn at the state in between.
+    fn among(&self, manager: &Manager) -> Result<Vec<ContainerIdx>, Failure> {
+        let (engines, bounds) = manager.keeper.with(|state| {
+            let engines: Vec<EngineId> = state.validated().map(|(id, _)| id).collect();
+            (engines, self.bounds(state))
+        });
+        let bounds = bounds?;
+        let mut chosen: Vec<(Age, ContainerIdx)> = Vec::new();
+        for some in engines.chunks(ENGINES_AT_A_TIME) {
+            manager.keeper.with(|state| {
+                for engine in some {
+                    self.choose(state, *engine, &bounds, &mut chosen);
+                }
+            });
+        }
+        chosen.sort_unstable_by(|a, b| b.cmp(a));
+        if self.limit > 0 {
+            chosen.truncate(self.limit);
+        }
+        Ok(chosen.into_iter().map(|(_, container)| container).collect())
+    }
+
+    /// The ages that the chosen ones are between.
+    fn bounds(&self, state: &State) -> Result<Bounds, Failure> {
         let bound = |query: &Option<String>| match query {
             None => Ok(None),
             Some(query) => match state
                 .find_container(query)
                 .and_then(|placed| state.record(placed.container))
             {
-                Some(record) => Ok(Some((record.created.clone(), record.id.clone()))),
+                Some(record) => Ok(Some(record.age())),
                 None => Err(Failure::not_found(format!("No such container {query}"))),
             },
         };
-        let (before, since) = (bound(&self.before)?, bound(&self.since)?);
-        let mut chosen: Vec<(&str, &str, ContainerIdx)> = Vec::new();
-        for (engine, _, container, record) in state.records() {
+        Ok(Bounds {
+            before: bound(&self.before)?,
+            since: bound(&self.since)?,
+        })
+    }
+
+    /// Adds those of one engine.
+    fn choose(&self, state: &State, engine: EngineId, bounds: &Bounds, chosen: &mut Vec<(Age, ContainerIdx)>) {
+        for (engine, container, record) in state.records(engine) {
             let Some(known) = state.cluster.container(container) else {
                 continue;
             };
@@ -136,18 +174,13 @@ impl Choice {
                 name: known.name(),
                 labels: &known.request().labels,
             };
-            let key = (&*record.created, &*record.id);
-            let in_time = before.as_ref().is_none_or(|(created, id)| key < (&**created, &**id))
-                && since.as_ref().is_none_or(|(created, id)| key > (&**created, &**id));
+            let age = record.age();
+            let in_time =
+                bounds.before.is_none_or(|before| age < before) && bounds.since.is_none_or(|since| age > since);
             if in_time && self.wants(&candidate) {
-                chosen.push((key.0, key.1, candidate.container));
+                chosen.push((age, container));
             }
         }
-        chosen.sort_unstable_by(|a, b| (b.0, b.1).cmp(&(a.0, a.1)));
-        if self.limit > 0 {
-            chosen.truncate(self.limit);
-        }
-        Ok(chosen.into_iter().map(|(_, _, container)| container).collect())
     }
 
     fn wants(&self, candidate: &Candidate<'_>) -> bool {
@@ -358,7 +391,7 @@ pub(super) async fn rename(call: Call) -> Result<Answer, Failure> {
     Ok(super::answer::bare(StatusCode::NO_CONTENT))
 }
 
-impl super::Manager {
+impl Manager {
     /// Looks at a container again. What fails is repaired by the next refresh.
     pub(super) async fn refresh_one(self: &std::sync::Arc<Self>, placed: &Placed) {
         let containers = [placed.id.clone()];

@@ -11,7 +11,7 @@ use super::Manager;
 use super::answer::{Answer, Failure, json_with};
 use super::config::{Config, ReadError};
 use super::server::Call;
-use super::state::{Reserved, Unplaced, Wanted};
+use super::state::{Reserved, Unplaced, Verdict, Wanted};
 use crate::docker::{CallError, Map, json};
 use crate::scheduler::{CreateError, DaemonError};
 
@@ -75,7 +75,9 @@ impl From<Unplaced> for Failure {
         Failure {
             status,
             message: unplaced.error.to_string(),
-            details: unplaced.nodes.map(|nodes| ("nodes", nodes)),
+            details: unplaced
+                .nodes
+                .map(|nodes| ("nodes", nodes.iter().map(Verdict::told).collect())),
         }
     }
 }
@@ -220,7 +222,7 @@ impl From<DaemonError> for Unplaced {
 /// Says in the log why, node by node.
 fn log_refusal(wanted: &Wanted, unplaced: &Unplaced) {
     info!(name = wanted.name, "Container not created: {}", unplaced.error);
-    for node in unplaced.nodes.iter().filter_map(|nodes| nodes.as_array()).flatten() {
-        debug!(name = wanted.name, "refused: {node}");
+    for node in unplaced.nodes.iter().flatten() {
+        debug!(name = wanted.name, "refused: {}", node.told());
     }
 }

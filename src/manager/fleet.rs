@@ -49,16 +49,24 @@ impl Manager {
 
     /// The engines are those of a list from now on.
     fn take_in(self: &Arc<Self>, entries: &[Entry]) {
-        let listed: Vec<String> = entries.iter().map(ToString::to_string).collect();
-        let gone: Vec<EngineId> = self.keeper.with(|state| {
+        let known: HashMap<String, EngineId> = self.keeper.with(|state| {
             let engines = state.engines();
-            let gone = engines.filter(|(_, engine)| !listed.contains(&engine.address));
-            gone.map(|(id, _)| id).collect()
+            engines.map(|(id, engine)| (engine.address.clone(), id)).collect()
         });
+        let mut gone = known.clone();
+        let mut new = Vec::new();
+        for address in entries.iter().map(ToString::to_string) {
+            gone.remove(&address);
+            if !known.contains_key(&address) {
+                new.push(address);
+            }
+        }
+        let mut gone: Vec<EngineId> = gone.into_values().collect();
+        gone.sort_unstable();
         for id in gone {
             self.dismiss(id);
         }
-        for address in listed {
+        for address in new {
             self.hire(&address);
         }
     }

@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, Failure, json_answer};
 use super::server::Call;
-use super::state::{Engine, State};
+use super::state::{Engine, EngineId, State};
 use super::{Manager, SERVER_VERSION};
 use crate::docker::words::human_size;
 use crate::docker::{Map, Timestamp};
+use crate::model::Cpus;
 use crate::net;
 
 /// What is not known of the machine.
@@ -60,14 +61,7 @@ pub(super) fn info(call: &Call) -> Result<Answer, Failure> {
     let (kernel, name) = kernel();
     let proxy = |variable: &str| std::env::var(variable).unwrap_or_default();
     let now = manager.now();
-    let (counts, status) = manager.keeper.with(|state| {
-        let mut engines: Vec<(&Engine, Doing)> = state
-            .engines()
-            .map(|(_, engine)| (engine, Doing::on(state, engine)))
-            .collect();
-        engines.sort_by(|(a, _), (b, _)| natural(a.name(), b.name()).then_with(|| a.address.cmp(&b.address)));
-        (Counts::of(state, &engines), status(manager, state, &engines))
-    });
+    let (counts, status) = look_around(manager);
     let mut body = Map::new();
     let mut add = |key: &str, value: Value| {
         body.insert(key.to_owned(), value);
@@ -76,7 +70,7 @@ pub(super) fn info(call: &Call) -> Result<Answer, Failure> {
     add("Containers", json!(counts.containers));
     add("ContainersRunning", json!(counts.running));
     add("ContainersPaused", json!(counts.paused));
-    add("ContainersStopped", json!(counts.stopped));
+    add("ContainersStopped", json!(counts.stopped()));
     add("Images", json!(counts.images));
     add("Driver", json!(""));
     add("DriverStatus", Value::Null);
@@ -123,109 +117,109 @@ pub(super) fn info(call: &Call) -> Result<Answer, Failure> {
     Ok(json_answer(&body))
 }
 
-/// Sums over all validated engines, whatever their health.
+/// Engines described under the lock at a time.
+const ENGINES_AT_A_TIME: usize = 32;
+
+/// What is told of one engine.
+struct Told {
+    name: String,
+    address: String,
+    counts: Counts,
+    lines: Vec<[String; 2]>,
+}
+
+/// All engines, in sums and one by one. Others get their turn at the state in between.
+fn look_around(manager: &Manager) -> (Counts, Vec<[String; 2]>) {
+    let (engines, strategy) = manager.keeper.with(|state| {
+        let engines: Vec<EngineId> = state.engines().map(|(id, _)| id).collect();
+        (engines, state.scheduler.settings().strategy.name())
+    });
+    let mut told = Vec::with_capacity(engines.len());
+    for some in engines.chunks(ENGINES_AT_A_TIME) {
+        manager.keeper.with(|state| {
+            let known = some.iter().filter_map(|id| Some((*id, state.engine(*id)?)));
+            told.extend(known.map(|(id, engine)| tell(state, id, engine)));
+        });
+    }
+    told.sort_by(|a, b| natural(&a.name, &b.name).then_with(|| a.address.cmp(&b.address)));
+    let filters: Vec<&str> = manager.options.filters.iter().map(|filter| filter.name()).collect();
+    let mut lines = vec![
+        ["Role".to_owned(), "primary".to_owned()],
+        ["Strategy".to_owned(), strategy.to_owned()],
+        ["Filters".to_owned(), filters.join(", ")],
+        ["Nodes".to_owned(), told.len().to_string()],
+    ];
+    let mut counts = Counts::default();
+    for engine in told {
+        counts.add(&engine.counts);
+        lines.extend(engine.lines);
+    }
+    (counts, lines)
+}
+
+/// What is on engines that have been validated, whatever their health.
 #[derive(Default)]
 struct Counts {
     containers: u64,
     running: u64,
     paused: u64,
-    stopped: u64,
     images: u64,
+    /// Whole CPUs, those of overcommit included.
     cpus: u64,
+    /// Bytes, the same.
     memory: u64,
 }
 
-/// Containers of one engine by what they do.
-#[derive(Default)]
-struct Doing {
-    all: u64,
-    running: u64,
-    paused: u64,
-}
-
-impl Doing {
-    fn on(state: &State, engine: &Engine) -> Doing {
-        let mut doing = Doing::default();
-        for record in engine
-            .known_containers()
-            .filter_map(|(_, container)| state.record(container))
-        {
-            doing.all += 1;
+impl Counts {
+    fn of(state: &State, id: EngineId, engine: &Engine) -> Counts {
+        let mut counts = Counts::default();
+        let Some(node) = engine.node else { return counts };
+        for (_, _, record) in state.records(id) {
+            counts.containers += 1;
             if record.state.paused {
-                doing.paused += 1;
+                counts.paused += 1;
             } else if record.state.running {
-                doing.running += 1;
+                counts.running += 1;
             }
         }
-        doing
+        let total = state.cluster.node(node).total();
+        counts.images = engine.images.iter().filter(|image| image.is_tagged()).count() as u64;
+        counts.cpus = total.cpus.nanos() / Cpus::whole(1).nanos();
+        counts.memory = total.memory.get();
+        counts
+    }
+
+    fn add(&mut self, other: &Counts) {
+        self.containers += other.containers;
+        self.running += other.running;
+        self.paused += other.paused;
+        self.images += other.images;
+        self.cpus += other.cpus;
+        self.memory = self.memory.saturating_add(other.memory);
     }
 
     fn stopped(&self) -> u64 {
-        self.all - self.running - self.paused
+        self.containers - self.running - self.paused
     }
 }
 
-impl Counts {
-    fn of(state: &State, engines: &[(&Engine, Doing)]) -> Counts {
-        let mut counts = Counts::default();
-        for (engine, doing) in engines.iter().filter(|(engine, _)| engine.node.is_some()) {
-            counts.containers += doing.all;
-            counts.running += doing.running;
-            counts.paused += doing.paused;
-            counts.stopped += doing.stopped();
-            counts.images += engine.images.iter().filter(|image| image.is_tagged()).count() as u64;
-            if let Some(node) = engine.node {
-                let total = state.cluster.node(node).total();
-                counts.cpus += total.cpus.nanos() / crate::model::Cpus::whole(1).nanos();
-                counts.memory += total.memory.get();
-            }
-        }
-        counts
-    }
-}
-
-/// The lines that clients show of the cluster: pairs, in order.
-fn status(manager: &Manager, state: &State, engines: &[(&Engine, Doing)]) -> Vec<[String; 2]> {
-    let mut lines = vec![
-        ["Role".to_owned(), "primary".to_owned()],
-        [
-            "Strategy".to_owned(),
-            state.scheduler.settings().strategy.name().to_owned(),
-        ],
-        [
-            "Filters".to_owned(),
-            manager
-                .options
-                .filters
-                .iter()
-                .map(|filter| filter.name())
-                .collect::<Vec<_>>()
-                .join(", "),
-        ],
-        ["Nodes".to_owned(), engines.len().to_string()],
-    ];
-    for (engine, doing) in engines {
-        add_engine(&mut lines, state, engine, doing);
-    }
-    lines
-}
-
-fn add_engine(lines: &mut Vec<[String; 2]>, state: &State, engine: &Engine, doing: &Doing) {
-    let name = match engine.name() {
+fn tell(state: &State, id: EngineId, engine: &Engine) -> Told {
+    let counts = Counts::of(state, id, engine);
+    let shown = match engine.name() {
         "" => "(unknown)",
         name => name,
     };
-    lines.push([format!(" {name}"), engine.address.clone()]);
+    let mut lines = vec![[format!(" {shown}"), engine.address.clone()]];
     let mut add = |key: &str, value: String| lines.push([format!("  └ {key}"), value]);
     let containers = match engine.is_healthy() {
         true => format!(
             "{} ({} Running, {} Paused, {} Stopped)",
-            doing.all,
-            doing.running,
-            doing.paused,
-            doing.stopped()
+            counts.containers,
+            counts.running,
+            counts.paused,
+            counts.stopped()
         ),
-        false => doing.all.to_string(),
+        false => counts.containers.to_string(),
     };
     let (cpus, memory) = engine.node.map_or_else(
         || ("0 / 0".to_owned(), "0 B / 0 B".to_owned()),
@@ -267,6 +261,12 @@ fn add_engine(lines: &mut Vec<[String; 2]>, state: &State, engine: &Engine, doin
             .as_ref()
             .map_or_else(String::new, |facts| facts.version.clone()),
     );
+    Told {
+        name: engine.name().to_owned(),
+        address: engine.address.clone(),
+        counts,
+        lines,
+    }
 }
 
 /// CPUs as people write them: without a fraction where there is none.

@@ -18,12 +18,12 @@ use std::collections::BTreeMap;
 use rand::rngs::ChaCha8Rng;
 use rustc_hash::FxHashMap;
 
-pub(super) use container::{ContainerRecord, Placed};
+pub(super) use container::{Age, ContainerRecord, Placed};
 pub(super) use engine::{Condition, Engine, EngineId, Transition};
 pub(super) use image::ImageRecord;
 pub(super) use network::Network;
 pub(super) use observe::Observed;
-pub(super) use place::{Reserved, Unplaced, Wanted};
+pub(super) use place::{Reserved, Unplaced, Verdict, Wanted};
 pub(super) use rescue::Stray;
 pub(super) use volume::is_local;
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::docker::facts::NetworkEndpoint;
 use crate::docker::{ContainerFacts, ContainerState, Map, Timestamp, json, words};
-use crate::model::{ContainerIdx, Labels, NodeIdx};
+use crate::model::{ContainerIdx, Labels};
 
 use super::observe::look;
 use super::{Engine, EngineId, State};
@@ -18,8 +18,8 @@ pub(in crate::manager) struct ContainerRecord {
     pub id: Box<str>,
     pub image: Box<str>,
     pub state: ContainerState,
-    /// When it was created, as its daemon writes it, by which lists are ordered.
-    pub created: Box<str>,
+    /// When it was created, by the manager's clock.
+    pub created: Timestamp,
     /// See [`look`].
     pub(super) look: u64,
     /// Names and destinations of what is mounted.
@@ -32,6 +32,9 @@ pub(in crate::manager) struct ContainerRecord {
     /// How to create it anew on another node, if it is to be when its own fails.
     pub revival: Option<Box<Map>>,
 }
+
+/// See [`ContainerRecord::age`].
+pub(in crate::manager) type Age = (Timestamp, u64);
 
 /// Where a container is, for those who want to talk about it to its daemon.
 #[derive(Clone, Debug)]
@@ -46,18 +49,12 @@ pub(in crate::manager) struct Placed {
 }
 
 impl ContainerRecord {
-    pub(super) fn new(
-        engine: &Engine,
-        listed: Map,
-        facts: &ContainerFacts,
-        created: &str,
-        labels: &Labels,
-    ) -> ContainerRecord {
+    pub(super) fn new(engine: &Engine, listed: Map, facts: &ContainerFacts, labels: &Labels) -> ContainerRecord {
         ContainerRecord {
             id: facts.id.as_str().into(),
             image: facts.image.as_str().into(),
             state: facts.state.clone(),
-            created: created.into(),
+            created: facts.created.unwrap_or_default(),
             look: look(&listed),
             mounts: facts
                 .mounts
@@ -71,6 +68,15 @@ impl ContainerRecord {
             execs: Vec::new(),
             revival: None,
         }
+    }
+
+    /// By what lists are ordered: when it was created, and, should that be the same, how its ID begins.
+    pub(in crate::manager) fn age(&self) -> Age {
+        let mut beginning = [0; 8];
+        for (own, byte) in beginning.iter_mut().zip(self.id.bytes()) {
+            *own = byte;
+        }
+        (self.created, u64::from_be_bytes(beginning))
     }
 
     /// Writes its entry of a list.
@@ -138,16 +144,15 @@ impl State {
         self.containers.get(&container)
     }
 
-    /// Everything that clients can see, node by node; containers that are not created yet are not among them.
+    /// Everything that clients can see of an engine; containers that are not created yet are not among that.
     pub(in crate::manager) fn records(
         &self,
-    ) -> impl Iterator<Item = (&Engine, NodeIdx, ContainerIdx, &ContainerRecord)> {
-        self.validated().flat_map(move |(_, engine)| {
-            let node = engine.node;
-            engine
-                .containers
-                .values()
-                .filter_map(move |container| Some((engine, node?, *container, self.containers.get(container)?)))
+        engine: EngineId,
+    ) -> impl Iterator<Item = (&Engine, ContainerIdx, &ContainerRecord)> {
+        let engine = self.engine(engine).filter(|engine| engine.node.is_some());
+        engine.into_iter().flat_map(move |engine| {
+            let known = engine.containers.values();
+            known.filter_map(move |container| Some((engine, *container, self.containers.get(container)?)))
         })
     }
 

@@ -62,13 +62,7 @@ impl State {
         facts.shift_times(engine.clock_skew);
         let request = config::request_of_existing(inspected, real);
         let swarm_id = request.labels.get(SWARM_ID).cloned().unwrap_or_default();
-        let mut record = ContainerRecord::new(
-            engine,
-            listed,
-            &facts,
-            json::text(inspected, "Created"),
-            &request.labels,
-        );
+        let mut record = ContainerRecord::new(engine, listed, &facts, &request.labels);
         if request.reschedule == ReschedulePolicy::OnNodeFailure {
             record.revival = Some(Box::new(inspected.clone()));
         }

@@ -58,7 +58,7 @@ pub(in crate::manager) struct Reserved {
 #[derive(Debug)]
 pub(in crate::manager) struct Unplaced {
     pub error: CreateError,
-    pub nodes: Option<Value>,
+    pub nodes: Option<Vec<Verdict>>,
 }
 
 impl State {
@@ -169,30 +169,46 @@ impl State {
         }
     }
 
-    /// What each node says to a request that none of them takes: the filter and the rule that refused it.
-    pub(in crate::manager) fn explain(&mut self, request: Request) -> Value {
+    /// What each node says to a request that none of them takes.
+    fn explain(&mut self, request: Request) -> Vec<Verdict> {
         let prepared: Prepared = self.scheduler.prepare(request.into());
         let explanation = self.scheduler.explain(&self.cluster, &prepared, &NoDraws);
-        let nodes = explanation.nodes.iter().map(|explained| {
-            let name = self.cluster.node(explained.node).name();
-            match &explained.outcome {
-                Outcome::NotCandidate => json!({ "node": name, "filter": null, "rule": "not a candidate" }),
-                Outcome::Refused { filter, refusal } => json!({
-                    "node": name,
-                    "filter": filter.name(),
-                    "rule": refusal.rule,
-                    "found": refusal.found,
-                }),
-                Outcome::NoRoom { wanted, free } => json!({
-                    "node": name,
-                    "filter": null,
-                    "rule": wanted,
-                    "found": free,
-                }),
-                Outcome::Accepted { .. } => json!({ "node": name, "filter": null, "rule": "accepted" }),
-            }
+        let verdicts = explanation.nodes.into_iter().map(|explained| Verdict {
+            node: self.cluster.node(explained.node).name().to_owned(),
+            outcome: explained.outcome,
         });
-        Value::Array(nodes.collect())
+        verdicts.collect()
+    }
+}
+
+/// What one node says to a request that none takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::manager) struct Verdict {
+    /// The node's name.
+    node: String,
+    outcome: Outcome,
+}
+
+impl Verdict {
+    /// The verdict as clients are told it: the filter and the rule that refused, and what was found instead.
+    pub(in crate::manager) fn told(&self) -> Value {
+        let node = &self.node;
+        match &self.outcome {
+            Outcome::NotCandidate => json!({ "node": node, "filter": null, "rule": "not a candidate" }),
+            Outcome::Refused { filter, refusal } => json!({
+                "node": node,
+                "filter": filter.name(),
+                "rule": refusal.rule,
+                "found": refusal.found,
+            }),
+            Outcome::NoRoom { wanted, free } => json!({
+                "node": node,
+                "filter": null,
+                "rule": wanted,
+                "found": free,
+            }),
+            Outcome::Accepted { .. } => json!({ "node": node, "filter": null, "rule": "accepted" }),
+        }
     }
 }
 
