@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::Value;
+use tokio::sync::Notify;
 
 use crate::net::{self, Address, Body, Client, Stream, Tls, headers};
 
@@ -72,6 +73,8 @@ struct Shared {
     version: AtomicU32,
     /// The lowest version that the daemon still speaks, packed; 0 if it has not said.
     version_min: AtomicU32,
+    /// Told when calls are to end that have no answer yet.
+    broken_off: Notify,
 }
 
 impl Daemon {
@@ -84,6 +87,7 @@ impl Daemon {
             tls,
             version,
             version_min,
+            broken_off: Notify::new(),
         });
         Daemon { shared, timeouts }
     }
@@ -364,7 +368,7 @@ impl Daemon {
     ///
     /// See [`CallError`]; here for an answer with an error status too.
     pub async fn stream(&self, request: Request<Body>) -> Result<Events, CallError> {
-        let answer = self.shared.client.send(request).await?;
+        let answer = self.send(request).await?;
         if answer.status().as_u16() >= 400 {
             return Err(self.refusal(answer).await);
         }
@@ -386,7 +390,7 @@ impl Daemon {
         headers::strip(request.headers_mut());
         // HTTP/1.0 clients are served in HTTP/1.1 like all others.
         *request.version_mut() = hyper::Version::HTTP_11;
-        let mut answer = self.shared.client.send(request).await?;
+        let mut answer = self.send(request).await?;
         headers::strip(answer.headers_mut());
         Ok(answer)
     }
@@ -403,6 +407,20 @@ impl Daemon {
     /// Closes the connections that nothing uses.
     pub fn close_idle(&self) {
         self.shared.client.close_idle();
+    }
+
+    /// Ends every call that still waits for the beginning of an answer, because the daemon is known to give none. Streams
+    /// that have begun, and calls from then on, are not concerned.
+    pub fn break_off(&self) {
+        self.shared.broken_off.notify_waiters();
+    }
+
+    /// Sends a request and waits for the head of its answer, for as long as it takes.
+    async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, CallError> {
+        tokio::select! {
+            answer = self.shared.client.send(request) => Ok(answer?),
+            () = self.shared.broken_off.notified() => Err(CallError::BrokenOff(self.address().clone())),
+        }
     }
 
     /// The path with the version agreed upon before it, if there is one.
@@ -445,7 +463,7 @@ impl Daemon {
             _ => self.timeouts.order,
         };
         let exchange = async {
-            let answer = self.shared.client.send(request).await?;
+            let answer = self.send(request).await?;
             if answer.status().as_u16() >= 400 {
                 return Err(self.refusal(answer).await);
             }

@@ -13,6 +13,9 @@ pub enum CallError {
     /// The daemon cannot be reached, or stopped in the middle of an answer: a failure of the daemon, whoever asked.
     #[error("{0}")]
     Unreachable(String),
+    /// The daemon does not answer, as others have found out: see [`super::Daemon::break_off`].
+    #[error("The Docker daemon at {0} does not answer")]
+    BrokenOff(Address),
     /// The daemon answered, and refuses. It is alive.
     #[error("Error response from daemon: {message}")]
     Answered {
@@ -52,7 +55,7 @@ impl CallError {
 
     /// Whether the daemon counts as not reachable.
     pub fn is_unreachable(&self) -> bool {
-        matches!(self, CallError::Unreachable(_))
+        matches!(self, CallError::Unreachable(_) | CallError::BrokenOff(_))
     }
 
     /// Whether the daemon does not have what was asked for.

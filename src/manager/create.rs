@@ -148,6 +148,9 @@ impl Manager {
         let ask = async || {
             let answer = daemon.create_container(&wanted.name, from.platform, body).await;
             self.note(reserved.engine, &answer);
+            if answer.as_ref().is_err_and(CallError::is_unreachable) {
+                self.keeper.with(|state| state.abandon(reserved));
+            }
             answer
         };
         match ask().await {

@@ -110,6 +110,10 @@ impl Manager {
             let failures = state.engine(id)?.failures;
             let transition = state.note(id, outcome, now)?;
             let engine = state.engine(id)?;
+            if transition == Transition::Disconnected {
+                // Whoever waits for it would wait for as long as it stands still.
+                engine.daemon.break_off();
+            }
             Some((transition, engine.name().to_owned(), failures.max(engine.failures)))
         });
         match told {
@@ -119,7 +123,7 @@ impl Manager {
                     "Flagging engine as unhealthy. Connect failed {failures} times"
                 );
                 self.announce(id, "engine_disconnect");
-                self.rescue_later(id);
+                self.rescue_later();
             }
             Some((Transition::Reconnected, name, failures)) => {
                 info!(

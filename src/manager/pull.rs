@@ -236,7 +236,7 @@ async fn on_one(
     say(words.doing.clone()).await;
     let outcome = follow(&part, request, words, lines).await;
     let reached = match &outcome {
-        Err(error @ CallError::Unreachable(_)) => Err(error.clone()),
+        Err(error) if error.is_unreachable() => Err(error.clone()),
         _ => Ok(()),
     };
     manager.note(part.engine, &reached);

@@ -26,8 +26,8 @@ const AGAIN: Duration = Duration::from_secs(10);
 const AT_ONCE: usize = 4;
 
 impl Manager {
-    /// An engine has failed: its containers are looked after soon.
-    pub(super) fn rescue_later(&self, _: EngineId) {
+    /// An engine has failed, or one has come: containers without a living engine are looked after soon.
+    pub(super) fn rescue_later(&self) {
         self.strays.notify_one();
     }
 
@@ -163,6 +163,25 @@ impl Manager {
     pub(super) fn welcome_back_later(self: &Arc<Self>, id: EngineId) {
         let manager = Arc::clone(self);
         self.fleet_tasks.spawn(async move { manager.welcome_back(id).await });
+    }
+
+    /// Removes what a daemon has created after whoever wanted it was told that it had not. Its name may be another's by
+    /// now.
+    pub(super) async fn remove_abandoned(self: &Arc<Self>, id: EngineId, daemon: &Daemon) {
+        for container in self.keeper.with(|state| state.abandoned_on(id)) {
+            // Not by force: should it run after all, somebody wants it.
+            let removed = daemon.remove_container(&container, false, false, false).await;
+            self.note(id, &removed);
+            match removed {
+                Err(problem) if !problem.is_not_found() => {
+                    error!("Failed to remove container {container}, whose creation was given up: {problem}");
+                }
+                Ok(()) | Err(_) => {
+                    warn!("Removed container {container}: its creation had been given up");
+                    self.keeper.with(|state| state.forget_container(id, &container));
+                }
+            }
+        }
     }
 
     async fn welcome_back(self: Arc<Self>, id: EngineId) {

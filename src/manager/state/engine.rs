@@ -1,7 +1,9 @@
 //! One engine: a Docker daemon as the manager sees it, and how its health follows from calls (`live-manager.md` §3).
 
-use rustc_hash::FxHashMap;
+use std::collections::HashSet;
 use std::fmt;
+
+use rustc_hash::FxHashMap;
 
 use crate::cluster::{NewNode, NodeChange, health_indicator};
 use crate::docker::{CallError, Daemon, DaemonFacts, Map, Timestamp};
@@ -64,6 +66,8 @@ pub(in crate::manager) struct Engine {
     /// What must be added to the daemon's times, in nanoseconds.
     pub clock_skew: i64,
     pub(super) containers: FxHashMap<Box<str>, ContainerIdx>,
+    /// See [`State::abandon`].
+    pub(super) abandoned: HashSet<String>,
 }
 
 impl Engine {
@@ -83,6 +87,7 @@ impl Engine {
             volumes: Vec::new(),
             clock_skew: 0,
             containers: FxHashMap::default(),
+            abandoned: HashSet::new(),
         }
     }
 
@@ -208,6 +213,8 @@ impl State {
         let engine = self.engines.get_mut(&id)?;
         let transition = match outcome {
             Err(CallError::Garbled(_) | CallError::Request(_)) => return None,
+            // Has been counted: each call that others found out about would make the next look later.
+            Err(CallError::BrokenOff(_)) => return None,
             Err(error) if error.is_unreachable() => {
                 engine.failures = engine.failures.saturating_add(1);
                 engine.last_error = error.to_string();

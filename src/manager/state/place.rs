@@ -144,8 +144,11 @@ impl State {
                 ..Identity::default()
             },
         };
+        let swarm_id = container.swarm_id().to_owned();
         self.cluster.amend(reserved.container, report);
         if let Some(engine) = self.engine_mut(reserved.engine) {
+            // An earlier attempt may have been abandoned there; they cannot be told apart.
+            engine.abandoned.remove(&swarm_id);
             engine.containers.insert(id.into(), reserved.container);
         }
     }

@@ -5,7 +5,7 @@ use crate::cluster::{Identity, Report};
 use crate::docker::Map;
 use crate::model::{ContainerIdx, Cpus};
 
-use super::{Condition, EngineId, State};
+use super::{Condition, EngineId, Reserved, State};
 
 /// A container that is to be created anew because its engine has failed.
 #[derive(Clone, Debug)]
@@ -24,7 +24,56 @@ pub(in crate::manager) struct Stray {
     known: Report,
 }
 
+/// Containers of one engine that are remembered as abandoned: each costs a create that was not answered.
+const ABANDONED_MAX: usize = 10_000;
+
 impl State {
+    /// A daemon was told to create a container and gave no answer, so that whoever wanted it is told of a failure, and
+    /// tries elsewhere. Its room, its name and its ports are free again. Should the daemon have created it, or do so
+    /// later, the container is one too many. One that has been reported already is no longer in doubt.
+    pub(in crate::manager) fn abandon(&mut self, reserved: &Reserved) {
+        let known = self.cluster.container(reserved.container);
+        let Some(pending) = known.filter(|known| known.is_pending()) else {
+            return;
+        };
+        let swarm_id = pending.swarm_id().to_owned();
+        self.release(reserved);
+        if let Some(engine) = self.engine_mut(reserved.engine)
+            && engine.abandoned.len() < ABANDONED_MAX
+        {
+            engine.abandoned.insert(swarm_id);
+        }
+    }
+
+    /// The daemon's IDs of containers on an engine that were abandoned and are there all the same. One that has been
+    /// started has found somebody who wants it.
+    pub(in crate::manager) fn abandoned_on(&mut self, id: EngineId) -> Vec<String> {
+        let Some(engine) = self.engine(id).filter(|engine| !engine.abandoned.is_empty()) else {
+            return Vec::new();
+        };
+        let (mut unwanted, mut wanted) = (Vec::new(), Vec::new());
+        for (own_id, container) in engine.known_containers() {
+            let Some(known) = self.cluster.container(container) else {
+                continue;
+            };
+            let Some(record) = self
+                .record(container)
+                .filter(|_| engine.abandoned.contains(known.swarm_id()))
+            else {
+                continue;
+            };
+            if record.state.running || record.state.started_at.is_some() {
+                wanted.push(known.swarm_id().to_owned());
+            } else {
+                unwanted.push(own_id.to_owned());
+            }
+        }
+        if let Some(engine) = self.engine_mut(id) {
+            engine.abandoned.retain(|abandoned| !wanted.contains(abandoned));
+        }
+        unwanted
+    }
+
     /// The containers of unhealthy engines that want to live on elsewhere.
     pub(in crate::manager) fn strays(&self) -> Vec<Stray> {
         let failed = self
