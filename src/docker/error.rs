@@ -16,6 +16,9 @@ pub enum CallError {
     /// The same after the request was sent: what it asks for may happen nevertheless.
     #[error("{0}")]
     Unanswered(String),
+    /// The daemon does not answer, as others have found out. What was asked for may happen nevertheless.
+    #[error("The Docker daemon at {0} does not answer")]
+    BrokenOff(Address),
     /// The daemon answered, and refuses. It is alive.
     #[error("Error response from daemon: {message}")]
     Answered {
@@ -60,7 +63,12 @@ impl CallError {
 
     /// Whether the daemon counts as not reachable.
     pub fn is_unreachable(&self) -> bool {
-        matches!(self, CallError::Unreachable(_) | CallError::Unanswered(_))
+        matches!(self, CallError::Unreachable(_)) || self.is_unanswered()
+    }
+
+    /// Whether the daemon may do what it was asked for all the same.
+    pub fn is_unanswered(&self) -> bool {
+        matches!(self, CallError::Unanswered(_) | CallError::BrokenOff(_))
     }
 
     /// Whether the daemon does not have what was asked for.

@@ -153,7 +153,7 @@ impl Manager {
             self.note(reserved.engine, &answer);
             match answer {
                 // It may have been heard of otherwise that it is done.
-                Err(CallError::Unanswered(_)) => match self.keeper.with(|state| state.created(reserved)) {
+                Err(ref error) if error.is_unanswered() => match self.keeper.with(|state| state.created(reserved)) {
                     Some(id) => Ok(Map::from_iter([("Id".to_owned(), Value::from(id))])),
                     None => answer,
                 },
@@ -185,7 +185,7 @@ impl Manager {
     /// What a daemon that does not create a container says. One that says nothing may create it all the same, later and
     /// after the client has been told otherwise: then it is removed.
     fn refused(&self, reserved: &Reserved, wanted: &Wanted, error: &CallError) -> Unplaced {
-        if matches!(error, CallError::Unanswered(_)) {
+        if error.is_unanswered() {
             self.keeper
                 .with(|state| state.give_up(reserved.engine, &wanted.swarm_id));
         }

@@ -119,7 +119,7 @@ impl Manager {
         };
         tokio::select! {
             outcome = call => outcome,
-            () = lost.cancelled() => Err(CallError::unanswered(daemon.address())),
+            () = lost.cancelled() => Err(CallError::BrokenOff(daemon.address().clone())),
         }
     }
 
@@ -140,7 +140,7 @@ impl Manager {
                     "Flagging engine as unhealthy. Connect failed {failures} times"
                 );
                 self.announce(id, "engine_disconnect");
-                self.rescue_later(id);
+                self.rescue_later();
             }
             Some((Transition::Reconnected, name, failures)) => {
                 self.agree_on_versions();

@@ -241,7 +241,9 @@ async fn on_one(
         _ => Ok(()),
     };
     manager.note(part.engine, &reached);
-    manager.refresh_images(part.engine, &part.daemon).await;
+    if reached.is_ok() {
+        manager.refresh_images(part.engine, &part.daemon).await;
+    }
     let Err(error) = outcome else {
         say(words.doing.clone()).await;
         return Ok(());

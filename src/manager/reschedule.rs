@@ -26,8 +26,8 @@ const AGAIN: Duration = Duration::from_secs(10);
 const AT_ONCE: usize = 4;
 
 impl Manager {
-    /// An engine has failed: its containers are looked after soon.
-    pub(super) fn rescue_later(&self, _: EngineId) {
+    /// An engine has failed, or one has come: containers without a living engine are looked after soon.
+    pub(super) fn rescue_later(&self) {
         self.strays.notify_one();
     }
 

@@ -3,6 +3,7 @@
 mod cluster;
 mod compose;
 mod containers;
+mod faults;
 mod parity;
 mod placement;
 mod readme;
@@ -23,12 +24,13 @@ use crate::guardian;
 use crate::runner::Case;
 
 /// All cases, by subject.
-pub const CASES: [&[Case]; 6] = [
+pub const CASES: [&[Case]; 7] = [
     &compose::CASES,
     &containers::CASES,
     &placement::CASES,
     &cluster::CASES,
     &parity::CASES,
+    &faults::CASES,
     &readme::CASES,
 ];
 

@@ -50,6 +50,10 @@ impl Caretaker {
                         return;
                     }
                     refresh_at = Instant::now() + self.pause();
+                    if self.is_healthy() {
+                        // It is back: what it tells is not to be missed for the rest of a pause.
+                        reopen_at = Instant::now();
+                    }
                 }
                 () = revived.notified() => refresh_at = Instant::now(),
                 () = tokio::time::sleep_until(reopen_at), if !open => {

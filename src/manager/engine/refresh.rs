@@ -45,13 +45,15 @@ impl Caretaker {
         least.saturating_mul(1 + backoff) + self.between(Duration::ZERO, most.saturating_sub(least))
     }
 
+    pub(super) fn is_healthy(&self) -> bool {
+        self.manager
+            .keeper
+            .with(|state| state.engine(self.id).is_some_and(|engine| engine.is_healthy()))
+    }
+
     /// One refresh of everything.
     pub(super) async fn refresh(&mut self, rhythm: &mut Rhythm) -> Found {
-        let healthy = self
-            .manager
-            .keeper
-            .with(|state| state.engine(self.id).is_some_and(|engine| engine.is_healthy()));
-        if !healthy || rhythm.specified.elapsed() >= SPECIFY_EVERY {
+        if !self.is_healthy() || rhythm.specified.elapsed() >= SPECIFY_EVERY {
             rhythm.specified = Instant::now();
             match self.specify_again().await {
                 Some(Found::Same) => {}

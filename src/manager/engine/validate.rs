@@ -43,6 +43,8 @@ impl Caretaker {
         self.manager.agree_on_versions();
         self.manager.announce(self.id, "engine_connect");
         self.manager.welcome_back_later(self.id);
+        // Who has found no place yet may find one here.
+        self.manager.rescue_later();
         Ok((events, name))
     }
 

@@ -229,6 +229,8 @@ impl State {
         let engine = self.engines.get_mut(&id)?;
         let transition = match outcome {
             Err(CallError::Garbled(_) | CallError::Request(_)) => return None,
+            // Has been counted: each call that others found out about would make the next look later.
+            Err(CallError::BrokenOff(_)) => return None,
             Err(error) if error.is_unreachable() => {
                 engine.failures = engine.failures.saturating_add(1);
                 engine.last_error = error.to_string();

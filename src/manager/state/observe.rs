@@ -90,7 +90,7 @@ impl State {
             }
             None => {
                 let container = self.cluster.adopt(node, report)?;
-                if self.was_given_up(id, &swarm_id) && !record.state.running {
+                if self.was_given_up(id, &swarm_id) && record.state.started_at.is_none() {
                     observed = Observed::GivenUp(container_id);
                 }
                 container

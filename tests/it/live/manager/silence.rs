@@ -161,7 +161,7 @@ async fn what_an_engine_is_asked_that_falls_silent_is_answered_for_it() {
         swarm.ask(Method::POST, "/images/create?fromImage=app&tag=1", None),
     );
     let address = stuck.authority();
-    let gone = format!("Cannot connect to the Docker daemon at tcp://{address}. Is the docker daemon running?");
+    let gone = format!("The Docker daemon at tcp://{address} does not answer");
     assert_eq!(looked.failure(), (500, gone.clone()));
     assert_eq!(ordered.failure(), (500, gone.clone()));
     let pulled = pulled.expect(200);
@@ -174,7 +174,7 @@ async fn what_an_engine_is_asked_that_falls_silent_is_answered_for_it() {
             .to_string()
     };
     assert!(of("node-0").contains(&gone), "{lines:?}");
-    assert!(!of("node-1").contains("Cannot"), "{lines:?}");
+    assert!(!of("node-1").contains("does not answer"), "{lines:?}");
     assert!(well.world().images.iter().any(|(_, tags)| tags == &["app:1"]));
 }
 
