@@ -1,13 +1,16 @@
 //! What belongs to several nodes: networks, volumes, images, builds, events, and the cluster's account of itself.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 
-use super::{Manager, SOON, encoded, eventually, words};
+use super::{Manager, OWN_ADDRESS, SOON, encoded, eventually, words};
+use crate::clients::Client;
 use crate::daemons::{self, Registry};
 use crate::guardian;
 use crate::runner::{Case, cases};
 
-pub const CASES: [Case; 7] = cases!(cluster:
+pub const CASES: [Case; 8] = cases!(cluster:
     the_cluster_describes_itself,
     networks_are_on_their_nodes,
     volumes_are_on_all_nodes_or_one,
@@ -15,6 +18,7 @@ pub const CASES: [Case; 7] = cases!(cluster:
     images_come_from_a_registry needs Registry,
     builds_go_where_they_are_told,
     buildkit_talks_to_one_engine,
+    clients_come_through_ports_and_sockets,
 );
 
 /// api 1 and 30; live-manager 1, 20 and 26.
@@ -394,4 +398,21 @@ fn buildkit_talks_to_one_engine() {
         .filter(|node| !node.docker().ok(words("images -q kit:1")).is_empty());
     assert_eq!(holders.count(), 1);
     docker.ok(words("rmi kit:1"));
+}
+
+/// cli-and-discovery 23.
+fn clients_come_through_ports_and_sockets() {
+    let daemons = daemons::shared();
+    let socket = guardian::laboratory().expect("in the laboratory").join("swarm.sock");
+    drop(UnixListener::bind(&socket).expect("a socket that is left behind"));
+    let hosts = [format!("unix://{}", socket.display()), format!("{OWN_ADDRESS}:3376")];
+    let flags: Vec<&str> = hosts.iter().flat_map(|host| ["-H", host]).collect();
+    let manager = Manager::with(&daemons, &flags);
+    let mode = fs::metadata(&socket).expect("a socket").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    for host in [manager.endpoint(), hosts[0].clone(), format!("tcp://{}", hosts[1])] {
+        for docker in Client::every_docker(&host) {
+            assert_eq!(docker.ok(words("run --rm busybox echo here")), "here", "{host}");
+        }
+    }
 }
