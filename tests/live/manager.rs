@@ -7,6 +7,7 @@ mod faults;
 mod parity;
 mod placement;
 mod readme;
+mod secure;
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -24,13 +25,14 @@ use crate::guardian;
 use crate::runner::Case;
 
 /// All cases, by subject.
-pub const CASES: [&[Case]; 7] = [
+pub const CASES: [&[Case]; 8] = [
     &compose::CASES,
     &containers::CASES,
     &placement::CASES,
     &cluster::CASES,
     &parity::CASES,
     &faults::CASES,
+    &secure::CASES,
     &readme::CASES,
 ];
 
