@@ -6,6 +6,7 @@ mod containers;
 mod faults;
 mod parity;
 mod placement;
+mod podman;
 mod readme;
 mod secure;
 
@@ -25,7 +26,7 @@ use crate::guardian;
 use crate::runner::Case;
 
 /// All cases, by subject.
-pub const CASES: [&[Case]; 8] = [
+pub const CASES: [&[Case]; 9] = [
     &compose::CASES,
     &containers::CASES,
     &placement::CASES,
@@ -33,6 +34,7 @@ pub const CASES: [&[Case]; 8] = [
     &parity::CASES,
     &faults::CASES,
     &secure::CASES,
+    &podman::CASES,
     &readme::CASES,
 ];
 
