@@ -10,6 +10,7 @@ pub mod facts;
 mod filters;
 pub mod json;
 pub mod path;
+mod podman;
 mod time;
 mod version;
 pub mod words;

@@ -20,7 +20,7 @@ pub use body::{Body, BoxError, Sender, channel, empty, full, streamed};
 pub use client::{Client, SendError};
 pub use dial::{DialError, dial};
 pub use follow::followed_by;
-pub use listen::{Incoming, ListenError, Listener};
+pub use listen::{Incoming, ListenError, Listener, part};
 pub use stream::Stream;
 pub use tls::Tls;
 pub use tunnel::{Moved, tunnel};

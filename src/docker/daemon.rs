@@ -1,7 +1,8 @@
 //! A client of one daemon.
 
+use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use serde_json::Value;
 use crate::net::{self, Address, Body, Client, Stream, Tls, headers};
 
 use super::json::{self, Map};
-use super::{ApiVersion, CallError, Events, path};
+use super::{ApiVersion, CallError, Events, path, podman};
 
 /// Bytes of an answer that is read as a whole. A list of ten thousand containers takes some twenty megabytes.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
@@ -74,6 +75,8 @@ struct Shared {
     version_min: AtomicU32,
     /// The highest version that it speaks, packed; 0 if it has not said.
     version_max: AtomicU32,
+    /// Whether what it says has to be put into Docker's words.
+    is_podman: AtomicBool,
 }
 
 impl Daemon {
@@ -86,6 +89,7 @@ impl Daemon {
             version: AtomicU32::new(0),
             version_min: AtomicU32::new(0),
             version_max: AtomicU32::new(0),
+            is_podman: AtomicBool::new(false),
         });
         Daemon { shared, timeouts }
     }
@@ -176,6 +180,8 @@ impl Daemon {
         let version: Map = self.decode(&self.answer(request).await?.body)?;
         let lowest = ApiVersion::parse(json::text(&version, "MinAPIVersion")).map_or(0, ApiVersion::packed);
         self.shared.version_min.store(lowest, Ordering::Relaxed);
+        let is_podman = podman::is_podman(&version);
+        self.shared.is_podman.store(is_podman, Ordering::Relaxed);
         Ok(version)
     }
 
@@ -190,7 +196,10 @@ impl Daemon {
         if let Some(filters) = &filters {
             pairs.push(("filters", filters));
         }
-        self.objects(&format!("/containers/json{}", path::query(&pairs))).await
+        let listed = self
+            .objects(&format!("/containers/json{}", path::query(&pairs)))
+            .await?;
+        Ok(self.in_dockers_words(listed, podman::listed))
     }
 
     /// One container in full, with the size of its files if that is asked for.
@@ -201,7 +210,11 @@ impl Daemon {
     pub async fn container(&self, id: &str, size: bool) -> Result<Map, CallError> {
         let query = if size { "?size=1" } else { "" };
         let target = format!("{}{query}", path::path(&["containers", id, "json"]));
-        self.object(Method::GET, &target, None).await
+        let mut inspected = self.object(Method::GET, &target, None).await?;
+        if self.is_podman() {
+            podman::inspected(&mut inspected);
+        }
+        Ok(inspected)
     }
 
     /// All images, those in between included.
@@ -210,7 +223,8 @@ impl Daemon {
     ///
     /// See [`CallError`].
     pub async fn images(&self) -> Result<Vec<Map>, CallError> {
-        self.objects("/images/json?all=1").await
+        let listed = self.objects("/images/json?all=1").await?;
+        Ok(self.in_dockers_words(listed, podman::image))
     }
 
     /// All volumes.
@@ -259,7 +273,13 @@ impl Daemon {
         let pairs = [("name", name), ("platform", platform)];
         let given: Vec<_> = pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect();
         let query = path::query(&given);
-        self.object(Method::POST, &format!("/containers/create{query}"), Some(config))
+        let mut config = Cow::Borrowed(config);
+        if self.is_podman()
+            && let Some(config) = config.to_mut().as_object_mut()
+        {
+            podman::wanted(config);
+        }
+        self.object(Method::POST, &format!("/containers/create{query}"), Some(&config))
             .await
     }
 
@@ -423,6 +443,17 @@ impl Daemon {
             Some(version) => format!("/v{version}{target}"),
             None => target.to_owned(),
         }
+    }
+
+    fn is_podman(&self) -> bool {
+        self.shared.is_podman.load(Ordering::Relaxed)
+    }
+
+    fn in_dockers_words(&self, mut listed: Vec<Map>, put: fn(&mut Map)) -> Vec<Map> {
+        if self.is_podman() {
+            listed.iter_mut().for_each(put);
+        }
+        listed
     }
 
     async fn objects(&self, target: &str) -> Result<Vec<Map>, CallError> {

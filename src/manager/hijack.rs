@@ -151,7 +151,8 @@ async fn refuse(mut client: Stream, failure: &Failure) -> io::Result<()> {
         body.len()
     );
     client.write_all(answer.as_bytes()).await?;
-    client.shutdown().await
+    net::part(&mut client).await;
+    Ok(())
 }
 
 fn report(moved: io::Result<net::Moved>) {

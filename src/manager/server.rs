@@ -20,7 +20,7 @@ use super::routes::{self, Action, Matched};
 use super::{Manager, hijack};
 use crate::docker::path;
 use crate::net::head::{self, Head, HeadError};
-use crate::net::{Incoming, Listener, Stream, full, headers};
+use crate::net::{self, Incoming, Listener, Stream, full, headers};
 
 /// How long a client may take to shake hands, and to say what it wants.
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);
@@ -188,7 +188,8 @@ async fn refuse(mut stream: Stream, error: &HeadError) -> io::Result<()> {
         body.len()
     );
     stream.write_all(answer.as_bytes()).await?;
-    stream.shutdown().await
+    net::part(&mut stream).await;
+    Ok(())
 }
 
 /// The answer to a request, whatever becomes of it.

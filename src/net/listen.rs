@@ -5,7 +5,8 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixSocket, UnixStream};
 use tokio_rustls::TlsAcceptor;
 
@@ -17,6 +18,13 @@ const BACKLOG: u32 = 1024;
 
 /// The port on which a daemon of the machine itself is likely to listen.
 const DAEMON_PORT: &str = ":2375";
+
+/// How long a peer that was refused may take to read why.
+const LAST_LOOK: Duration = Duration::from_secs(2);
+
+/// The answer to a client that begins without TLS, by the words that Docker's clients know.
+const NO_TLS: &[u8] = b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n\
+                        Client sent an HTTP request to an HTTPS server.\n";
 
 /// Why an address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -174,13 +182,52 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let Some(tls) = tls else { return Ok(Stream::new(socket)) };
-    match tokio::time::timeout(patience, TlsAcceptor::from(tls.server).accept(socket)).await {
-        Ok(accepted) => Ok(Stream::new(accepted?)),
+    match tokio::time::timeout(patience, shake_hands(socket, tls)).await {
+        Ok(shaken) => shaken,
         Err(_) => Err(io::Error::new(
             io::ErrorKind::TimedOut,
             "the TLS handshake took too long",
         )),
     }
+}
+
+async fn shake_hands<S>(socket: S, tls: Tls) -> io::Result<Stream>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let mut socket = Stream::new(socket);
+    let mut first = [0];
+    socket.read_exact(&mut first).await?;
+    socket.put_back(Bytes::copy_from_slice(&first));
+    // No handshake begins with a letter, and every request does.
+    if first[0].is_ascii_uppercase() {
+        socket.write_all(NO_TLS).await?;
+        part(&mut socket).await;
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the client does not speak TLS",
+        ));
+    }
+    match TlsAcceptor::from(tls.server).accept(socket).into_fallible().await {
+        Ok(stream) => Ok(Stream::new(stream)),
+        Err((error, mut socket)) => {
+            part(&mut socket).await;
+            Err(error)
+        }
+    }
+}
+
+/// Ends a connection after a refusal, so that the peer reads it: the system takes back what was sent when a connection
+/// is closed on which more has arrived than was read. The peer has seconds to end its side.
+pub async fn part(stream: &mut Stream) {
+    let farewell = async {
+        stream.shutdown().await?;
+        let mut unread = [0; 4096];
+        while stream.read(&mut unread).await? > 0 {}
+        Ok::<_, io::Error>(())
+    };
+    // Who goes without a word needs no more of it.
+    let _ = tokio::time::timeout(LAST_LOOK, farewell).await;
 }
 
 /// Removes the file of a Unix socket that nobody serves any more.

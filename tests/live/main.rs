@@ -5,6 +5,9 @@
 //! cases run one after the other. However the laboratory ends, the guardian cleans up behind it; and when the guardian
 //! is killed, the kernel ends the laboratory, daemons and containers included, and the next guardian removes the files.
 
+#[path = "../it/live/certificates.rs"]
+#[allow(dead_code)] // Of what the tests share, this binary needs authorities in its own directory.
+mod certificates;
 mod clients;
 mod daemons;
 mod guardian;

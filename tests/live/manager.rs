@@ -6,7 +6,9 @@ mod containers;
 mod faults;
 mod parity;
 mod placement;
+mod podman;
 mod readme;
+mod secure;
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -24,13 +26,15 @@ use crate::guardian;
 use crate::runner::Case;
 
 /// All cases, by subject.
-pub const CASES: [&[Case]; 7] = [
+pub const CASES: [&[Case]; 9] = [
     &compose::CASES,
     &containers::CASES,
     &placement::CASES,
     &cluster::CASES,
     &parity::CASES,
     &faults::CASES,
+    &secure::CASES,
+    &podman::CASES,
     &readme::CASES,
 ];
 

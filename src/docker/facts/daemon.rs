@@ -1,7 +1,7 @@
 //! What a daemon says about itself.
 
 use crate::docker::json::{self, Map};
-use crate::docker::{FactsError, Timestamp};
+use crate::docker::{FactsError, Timestamp, podman};
 use crate::model::Labels;
 
 /// A daemon, from its `/info` and `/version`.
@@ -42,7 +42,9 @@ impl DaemonFacts {
         if cpus == 0 || memory == 0 {
             return Err(FactsError::NoResources(address.to_owned()));
         }
-        let id = format!("{}|{address}", json::text(info, "ID"));
+        // Podman makes up another ID whenever it is asked, so that its machine has to stand for it.
+        let own_id = if podman::is_podman(version) { "Name" } else { "ID" };
+        let id = format!("{}|{address}", json::text(info, own_id));
         let mut warnings = Vec::new();
         let labels = labels(info, &id, address, &mut warnings)?;
         let version = match json::text(version, "Version") {
@@ -141,6 +143,15 @@ mod tests {
         );
         assert_eq!((facts.cpus, facts.memory, facts.warnings.len()), (4, 8 << 30, 3));
         assert_eq!(facts.system_time, Timestamp::parse("2026-11-23T04:33:34.5Z"));
+    }
+
+    #[test]
+    fn a_daemon_that_makes_up_its_id_is_known_by_its_machine() {
+        let info = json!({ "ID": "random", "Name": "node-0", "NCPU": 1, "MemTotal": 1 });
+        let version = json!({ "Version": "4.3.1", "Components": [{ "Name": "Podman Engine" }] });
+        let (info, version) = (info.as_object().expect("a map"), version.as_object().expect("a map"));
+        let facts = DaemonFacts::read(info, version, "10.0.0.1:2375").expect("a daemon");
+        assert_eq!(facts.id, "node-0|10.0.0.1:2375");
     }
 
     #[test]

@@ -231,6 +231,9 @@ fn says_nothing_new(action: &str) -> bool {
             | "exec_start"
             | "exec_detach"
             | "exec_die"
+            // In Podman's words.
+            | "exec"
+            | "exec_died"
             | "attach"
             | "detach"
             | "extract-to-dir"

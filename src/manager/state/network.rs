@@ -242,10 +242,11 @@ impl State {
         for engine in network.engines.iter().filter_map(|id| self.engine(*id)) {
             for (id, container) in engine.known_containers() {
                 let Some(record) = self.record(container) else { continue };
+                // Podman gives the name of a network where Docker gives its ID.
                 let attached = record
                     .networks
                     .iter()
-                    .find(|attached| attached.network_id == network.id);
+                    .find(|attached| [network.id, network.name].contains(&attached.network_id.as_str()));
                 if let (Some(attached), Some(known)) = (attached, self.cluster.container(container)) {
                     endpoints.insert(
                         id.to_owned(),

@@ -1,7 +1,7 @@
 //! Certificates for tests, made when they are needed.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
@@ -17,12 +17,17 @@ pub struct Authority {
 impl Authority {
     /// An authority of this name, with its certificate in `ca.pem`.
     pub fn new(name: &str) -> Authority {
+        Authority::within(name, &std::env::temp_dir())
+    }
+
+    /// The same with its directory below another one.
+    pub fn within(name: &str, parent: &Path) -> Authority {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate().expect("a key");
         let issuer = CertifiedIssuer::self_signed(params, key).expect("a certificate");
-        let directory = tempfile::tempdir().expect("a directory");
+        let directory = tempfile::tempdir_in(parent).expect("a directory");
         fs::write(directory.path().join("ca.pem"), issuer.pem()).expect("a file");
         Authority { directory, issuer }
     }

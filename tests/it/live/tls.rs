@@ -131,7 +131,10 @@ async fn a_client_that_cannot_be_believed_is_not_let_in() {
     }
     let plain = Daemon::new(fake.address.clone(), None, PATIENT);
     let error = within(plain.info()).await.expect_err("no TLS").to_string();
-    assert!(error.contains("does the other side speak TLS?"), "{error}");
+    assert!(
+        error.contains("Client sent an HTTP request to an HTTPS server"),
+        "{error}"
+    );
     assert!(fake.seen().is_empty());
 }
 
