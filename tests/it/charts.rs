@@ -349,6 +349,17 @@ fn number() -> impl Strategy<Value = f64> {
     prop_oneof![4 => -10.0..1000.0, 1 => any::<f64>(), 1 => Just(f64::NAN), 1 => Just(0.0), 1 => 0.999..1.001]
 }
 
+#[test]
+fn an_interval_that_dwarfs_its_mean_stays_on_the_sheet() {
+    let estimate = Estimate {
+        mean: 1e-296,
+        low: 0.0,
+        high: 746.6,
+    };
+    let panel = metric("any", Unit::None, vec![Some(estimate)], None);
+    check("comparison", &comparison(6, vec![panel]).draw().expect("a chart"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -19,6 +19,8 @@ const TITLE_LINES_MAX: usize = 2;
 const UNIT: f64 = 27.0;
 /// Height of the row of a strategy.
 const ROW: f64 = 22.0;
+/// So many times the largest mean can be shown on an axis in its unit.
+const WIDEST: f64 = 1e6;
 /// Width of the values and the winner's mark.
 const VALUES: f64 = 108.0;
 
@@ -36,7 +38,10 @@ impl MetricPanel {
     /// Draws the panel into a frame, leaving room for so many lines of title.
     pub(super) fn draw(&self, picture: &mut Picture, sheet: &Frame, lines: usize, strategies: usize) {
         let estimates: Vec<Option<Estimate>> = (0..strategies).map(|i| self.estimate(i)).collect();
-        let largest = estimates.iter().flatten().map(|e| e.mean.abs()).fold(0.0, f64::max);
+        let largest = |of: fn(&Estimate) -> f64| estimates.iter().flatten().map(of).fold(0.0, f64::max);
+        let (means, ends) = (largest(|e| e.mean.abs()), largest(|e| e.low.abs().max(e.high.abs())));
+        // Values are written in the unit that suits the means, unless the axis could not be labelled in it.
+        let largest = if ends > means * WIDEST { ends } else { means };
         let (divisor, unit) = self.unit.scale(largest);
         let scaled = |e: Estimate| Estimate {
             mean: e.mean / divisor,
