@@ -1,7 +1,8 @@
 //! Crowds, and engines that die, hang, restart, come and go: nothing is given twice, nobody waits without end, and in the
 //! end the manager says what the daemons say.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod books;
+
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,6 +11,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+
+use books::{agree, at_the_daemons, nothing_is_booked_twice, status};
 
 use super::{Manager, SOON, eventually, within, words};
 use crate::daemons::{self, Daemons, Node, Setup};
@@ -25,11 +28,12 @@ pub const CASES: [Case; 6] = cases!(faults:
     an_engine_taken_out_while_healthy_keeps_its_containers,
 );
 
-/// A client gives up by itself only after longer than this.
-const BOUND: Duration = Duration::from_secs(15);
+/// Whoever needs a broken engine is answered by then: it is waited for ten seconds, and the rest is for a busy machine.
+const BOUND: Duration = Duration::from_secs(18);
 
-/// No request that needs nothing of a broken engine takes so long, on a busy machine either.
-const PROMPT: Duration = Duration::from_secs(5);
+/// No request that needs nothing of a broken engine takes so long, on a busy machine either. Less than the ten seconds
+/// for which an engine is waited for, so that whoever does wait for it is noticed.
+const PROMPT: Duration = Duration::from_secs(8);
 
 /// The discovery's file, which tests edit.
 struct Listed(PathBuf);
@@ -50,100 +54,6 @@ impl Listed {
         let manager = Manager::start(&[], &format!("file://{}", self.0.display()));
         manager.wait_for_healthy(healthy);
         manager
-    }
-}
-
-/// What `docker info` says of an engine, by the key.
-fn engine(manager: &Manager, node: &Node) -> BTreeMap<String, String> {
-    let answer = manager.ask("GET", "/info", "");
-    let info: Value = serde_json::from_str(&answer.body).expect("JSON");
-    let lines: Vec<[String; 2]> = serde_json::from_value(info["SystemStatus"].clone()).expect("pairs");
-    let own = lines.iter().skip_while(|[_, value]| *value != node.address()).skip(1);
-    own.take_while(|[key, _]| key.starts_with("  └ "))
-        .map(|[key, value]| (key.trim_start_matches("  └ ").to_owned(), value.clone()))
-        .collect()
-}
-
-fn status(manager: &Manager, node: &Node) -> String {
-    engine(manager, node).remove("Status").unwrap_or_default()
-}
-
-/// Everything about all containers of a daemon, as it says itself.
-fn inspected(node: &Node) -> Vec<Value> {
-    let ids = node.docker().ok(words("ps -aq --no-trunc"));
-    if ids.is_empty() {
-        return Vec::new();
-    }
-    let ids = words(&ids);
-    let told = node.docker().ok(["inspect"].iter().chain(&ids));
-    serde_json::from_str(&told).expect("a list")
-}
-
-/// `ID STATE node/name` of every container.
-fn at_the_daemons<'a>(nodes: impl IntoIterator<Item = &'a Node>) -> BTreeSet<String> {
-    let mut all = BTreeSet::new();
-    for node in nodes {
-        let listed = node
-            .docker()
-            .ok(words("ps -a --no-trunc --format {{.ID}}|{{.State}}|{{.Names}}"));
-        for line in listed.lines() {
-            let parts: Vec<&str> = line.split('|').collect();
-            all.insert(format!("{} {} {}/{}", parts[0], parts[1], node.name(), parts[2]));
-        }
-    }
-    all
-}
-
-/// Waits until the manager lists what the daemons list, and counts as many.
-#[track_caller]
-fn agree(manager: &Manager, nodes: &[&Node]) {
-    let told = || {
-        let listed = manager
-            .docker()
-            .ok(words("ps -a --no-trunc --format {{.ID}}|{{.State}}|{{.Names}}"));
-        let listed: BTreeSet<String> = listed.lines().map(|line| line.replace('|', " ")).collect();
-        let count = |node: &&Node| engine(manager, node).remove("Containers").unwrap_or_default();
-        (listed, nodes.iter().map(count).collect::<Vec<_>>())
-    };
-    let true_state = || {
-        // Not what daemons say in their own account: after a crash it counts what ran before as running.
-        let count = |node: &&Node| {
-            let own = at_the_daemons([*node]);
-            let in_state = |state: &str| own.iter().filter(|line| line.contains(state)).count();
-            let (running, paused) = (in_state(" running "), in_state(" paused "));
-            let stopped = own.len() - running - paused;
-            format!("{} ({running} Running, {paused} Paused, {stopped} Stopped)", own.len())
-        };
-        let listed = at_the_daemons(nodes.iter().copied());
-        (listed, nodes.iter().map(count).collect::<Vec<_>>())
-    };
-    eventually(|| (told(), true_state()), |(manager, daemons)| manager == daemons);
-}
-
-/// Asks the daemons themselves: no name is there twice, no port twice on a node, and no node has promised more memory
-/// than it has (and a twentieth, which is the usual overcommit).
-#[track_caller]
-fn nothing_is_booked_twice(nodes: &[&Node]) {
-    let mut names = BTreeSet::new();
-    for node in nodes {
-        let total: f64 = node.docker().ok(words("info -f {{.MemTotal}}")).parse().expect("bytes");
-        let (mut ports, mut memory) = (BTreeSet::new(), 0.0);
-        for container in inspected(node) {
-            let name = container["Name"].as_str().expect("a name").to_owned();
-            assert!(names.insert(name.clone()), "{name} is there twice");
-            let host = &container["HostConfig"];
-            memory += host["Memory"].as_f64().unwrap_or_default();
-            let bindings = host["PortBindings"].as_object().into_iter().flatten();
-            for port in bindings.flat_map(|(_, list)| list.as_array().into_iter().flatten()) {
-                let port = port["HostPort"].as_str().expect("a port").to_owned();
-                assert!(ports.insert(port.clone()), "port {port} twice on {}", node.name());
-            }
-        }
-        assert!(
-            memory <= total * 1.05,
-            "{memory} bytes of {total} promised on {}",
-            node.name()
-        );
     }
 }
 
@@ -328,7 +238,8 @@ fn a_daemon_that_stands_still_delays_only_what_needs_it() {
     let late = docker.ok(words("create --name late busybox"));
     daemons[0].resume();
     eventually(|| status(&manager, &daemons[0]), |status| status == "Healthy");
-    docker.ok(words("exec far true"));
+    // It restarts first, as it was told when nobody could know that it would.
+    eventually(|| docker.run(words("exec far true")).code, |code| *code == Some(0));
     // The daemon has yet to do what it was asked meanwhile. What nobody waits for any more must not stay.
     let names = || docker.ok(words("ps -a --no-trunc -f name=late --format {{.ID}}"));
     let on_its_daemon = || daemons[0].docker().ok(words("ps -aq -f name=late"));

@@ -26,8 +26,8 @@ fn podman_is_an_engine_among_others() {
     assert_eq!(info.matches("└ ServerVersion: ").count(), 2, "{info}");
     for docker in manager.every_docker() {
         lives(&docker, &daemons[1], &daemons[0]);
-        lives(&docker, &daemons[0], &daemons[1]);
     }
+    lives(&manager.docker(), &daemons[0], &daemons[1]);
 }
 
 /// A container's life, and what it needs, on this node and not on the other one.
