@@ -2,11 +2,18 @@
 //!
 //! Owns the forms in which such lists are written. Must not know what the addresses are used for.
 
+mod consul;
+mod election;
 mod entry;
 mod error;
+mod etcd;
 mod file;
+mod kv;
 mod nodes;
 pub mod range;
+mod store;
+#[cfg(feature = "zookeeper")]
+mod zookeeper;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -16,10 +23,14 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use kv::{Kind, Kv};
+
+pub use election::{Election, Leadership};
 pub use entry::{Entry, EntryError, UNIX, is_advertisable, parse_list, split_host_port};
 pub use error::DiscoveryError;
 pub use file::FILE_BYTES_MAX;
 pub use range::{ENTRIES_MAX, ENTRY_BYTES_MAX};
+pub use store::StoreError;
 
 /// The outcome of a registration, when it is there.
 pub type Registration<'a> = Pin<Box<dyn Future<Output = Result<(), DiscoveryError>> + Send + 'a>>;
@@ -32,17 +43,22 @@ pub trait Discovery: Send + Sync {
     /// The channel stays open until its receiver is dropped. To be called inside a tokio runtime.
     fn watch(self: Arc<Self>, period: Duration) -> mpsc::Receiver<Result<Vec<Entry>, DiscoveryError>>;
 
-    /// Adds an address to the list for the given time.
+    /// Adds an address to the list for the given time, or keeps it there for another while.
     fn register<'a>(&'a self, advertise: &'a str, ttl: Duration) -> Registration<'a>;
 
-    /// Whether managers can elect one of themselves through this.
-    fn elects(&self) -> bool;
+    /// Takes the address off the list at once, if this has added it.
+    fn withdraw(&self) -> Registration<'_> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Through which managers can elect one of themselves, if they can.
+    fn election(&self) -> Option<Election> {
+        None
+    }
 }
 
 /// Opens what a discovery URL names. Text without `://` is a list of nodes.
 pub fn open(url: &str, options: &BTreeMap<String, String>) -> Result<Arc<dyn Discovery>, DiscoveryError> {
-    // What stores would need; none of them is built in yet.
-    let _ = options;
     let (scheme, rest) = url.split_once("://").unwrap_or(("nodes", url));
     match scheme {
         "nodes" => Ok(Arc::new(nodes::Nodes::parse(rest)?)),
@@ -50,10 +66,12 @@ pub fn open(url: &str, options: &BTreeMap<String, String>) -> Result<Arc<dyn Dis
         "unix" => Ok(Arc::new(nodes::Nodes::parse(url)?)),
         "file" => Ok(Arc::new(file::File::new(rest))),
         "token" if token(rest).is_empty() => Err(DiscoveryError::EmptyToken),
-        "consul" if endpoints(rest).count() > 1 => Err(DiscoveryError::ManyEndpoints),
         "token" => Err(DiscoveryError::NotBuiltIn("token")),
-        "consul" => Err(DiscoveryError::NotBuiltIn("consul")),
-        "etcd" => Err(DiscoveryError::NotBuiltIn("etcd")),
+        "consul" => Ok(Arc::new(Kv::open(Kind::Consul, rest, options)?)),
+        "etcd" => Ok(Arc::new(Kv::open(Kind::Etcd, rest, options)?)),
+        #[cfg(feature = "zookeeper")]
+        "zk" => Ok(Arc::new(Kv::open(Kind::ZooKeeper, rest, options)?)),
+        #[cfg(not(feature = "zookeeper"))]
         "zk" => Err(DiscoveryError::NotBuiltIn("zk")),
         _ => Err(DiscoveryError::NotSupported),
     }
@@ -62,12 +80,6 @@ pub fn open(url: &str, options: &BTreeMap<String, String>) -> Result<Arc<dyn Dis
 /// The token of `<token>` or `<host>/<path>/<token>`.
 fn token(rest: &str) -> &str {
     rest.rsplit_once('/').map_or(rest, |(_, token)| token)
-}
-
-/// The endpoints of `<host>,<host>/<prefix>`.
-fn endpoints(rest: &str) -> impl Iterator<Item = &str> {
-    let hosts = rest.split_once('/').map_or(rest, |(hosts, _)| hosts);
-    hosts.split(',')
 }
 
 #[cfg(test)]
@@ -82,7 +94,17 @@ mod tests {
 
     #[test]
     fn the_scheme_chooses_the_back_end() {
-        for url in ["nodes://a:1", "a:1,b:[2:3]", "unix:///a,b:1", "", "file:///nowhere"] {
+        for url in [
+            "nodes://a:1",
+            "a:1,b:[2:3]",
+            "unix:///a,b:1",
+            "",
+            "file:///nowhere",
+            "consul://a/x",
+            "etcd://a,b",
+            #[cfg(feature = "zookeeper")]
+            "zk://a,b/x",
+        ] {
             assert_eq!(fault(url), "", "{url}");
         }
         assert_eq!(fault("bogus://x"), "discovery service not supported");
@@ -91,8 +113,6 @@ mod tests {
             assert_eq!(fault(url), "token is empty");
         }
         assert_eq!(fault("consul://a,b/x"), "consul does not support multiple endpoints");
-        for url in ["token://abc", "consul://a/x", "etcd://a,b", "zk://a,b/x"] {
-            assert!(fault(url).contains("is not built in yet"), "{url}");
-        }
+        assert!(fault("token://abc").contains("is not built in yet"));
     }
 }

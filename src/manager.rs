@@ -7,6 +7,7 @@
 
 mod answer;
 mod build;
+mod campaign;
 mod config;
 mod containers;
 mod create;
@@ -23,7 +24,9 @@ mod networks;
 mod options;
 mod proxy;
 mod pull;
+mod replica;
 mod reschedule;
+mod role;
 mod routes;
 mod server;
 mod state;
@@ -43,7 +46,7 @@ use tracing::info;
 
 pub use options::{Options, Replication, TlsFiles};
 
-use crate::discovery::{self, DiscoveryError};
+use crate::discovery::{self, DiscoveryError, Election};
 use crate::net::tls::{self, TlsError};
 use crate::net::{Address, AddressError, ListenError, Listener, Tls};
 use crate::scheduler::{Settings, Strict};
@@ -54,6 +57,7 @@ use hub::Hub;
 use keeper::Keeper;
 use metrics::Metrics;
 use proxy::After;
+use role::Role;
 use routes::Action;
 use server::Call;
 use state::{Rules, State};
@@ -96,6 +100,8 @@ struct Manager {
     metrics: Metrics,
     builds: build::Builds,
     fleet: Fleet,
+    office: role::Office,
+    relay: replica::Relay,
     agreed: versions::Agreed,
     /// Turns for reading everything that is on an engine for the first time.
     readers: Semaphore,
@@ -160,9 +166,10 @@ pub async fn start(options: Options, seed: [u8; 32], stop: CancellationToken) ->
     });
     let tls = tls.transpose()?;
     let discovery = discovery::open(&options.discovery, &options.discovery_options)?;
-    if options.replication.is_some() && !discovery.elects() {
-        return Err(ManageError::CannotElect);
-    }
+    let election = match &options.replication {
+        Some(_) => Some(discovery.election().ok_or(ManageError::CannotElect)?),
+        None => None,
+    };
     let settings = Settings {
         filters: options.filters.clone(),
         strategy: options.strategy,
@@ -190,6 +197,11 @@ pub async fn start(options: Options, seed: [u8; 32], stop: CancellationToken) ->
         metrics: Metrics::new(),
         builds: build::Builds::default(),
         fleet: Fleet::default(),
+        office: role::Office::new(match options.replication {
+            Some(_) => Role::Replica(None),
+            None => Role::Alone,
+        }),
+        relay: replica::Relay::default(),
         agreed: versions::Agreed::default(),
         readers: Semaphore::new(READERS),
         fleet_tasks: TaskTracker::new(),
@@ -200,20 +212,30 @@ pub async fn start(options: Options, seed: [u8; 32], stop: CancellationToken) ->
         connections: TaskTracker::new(),
         options,
     });
-    let work = tokio::spawn(manager.work(listeners, discovery));
+    let work = tokio::spawn(manager.work(listeners, discovery, election));
     Ok(Running { addresses, work })
 }
 
 impl Manager {
     /// Does everything until the manager is told to stop, and then lets connections finish for a while.
-    async fn work(self: Arc<Self>, listeners: Vec<Listener>, discovery: Arc<dyn discovery::Discovery>) {
+    async fn work(
+        self: Arc<Self>,
+        listeners: Vec<Listener>,
+        discovery: Arc<dyn discovery::Discovery>,
+        election: Option<Election>,
+    ) {
         let mut serving = tokio::task::JoinSet::new();
         for listener in listeners {
             serving.spawn(server::serve(Arc::clone(&self), listener));
         }
         let follow = tokio::spawn(Arc::clone(&self).follow_discovery(discovery));
         let rescue = tokio::spawn(Arc::clone(&self).keep_rescuing());
+        let campaign = tokio::spawn(Arc::clone(&self).keep_campaigning(election));
         self.stop.cancelled().await;
+        // Before connections are let finish: another manager can go on meanwhile.
+        if let Err(error) = campaign.await {
+            tracing::error!("The election was given up: {error}");
+        }
         serving.join_all().await;
         follow.abort();
         rescue.abort();

@@ -5,6 +5,8 @@ use std::io;
 use super::entry::EntryError;
 use super::file::FILE_BYTES_MAX;
 use super::range::{ENTRIES_MAX, ENTRY_BYTES_MAX};
+use super::store::StoreError;
+use crate::net::tls::TlsError;
 
 /// Why there is no list, or no registration.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +23,21 @@ pub enum DiscoveryError {
     /// `consul://` with more than one host.
     #[error("consul does not support multiple endpoints")]
     ManyEndpoints,
+    /// The address of a store is none.
+    #[error("{0} is no address of a store: {1}")]
+    Endpoint(String, String),
+    /// The value of an option cannot be used.
+    #[error("--discovery-opt {0}: {1}")]
+    Option(&'static str, String),
+    /// The certificates for a store cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// A store does not do what it is asked for.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A list that is to be kept when it turns empty has done so.
+    #[error("the store no longer has any of {0} addresses; they are kept as long as it is empty (kv.keep-when-empty)")]
+    TurnedEmpty(usize),
     /// The list is not one that others can add to.
     #[error("not implemented in this discovery service")]
     CannotRegister,

@@ -133,10 +133,6 @@ impl Discovery for File {
     fn register<'a>(&'a self, _advertise: &'a str, _ttl: Duration) -> Registration<'a> {
         Box::pin(async { Err(DiscoveryError::CannotRegister) })
     }
-
-    fn elects(&self) -> bool {
-        false
-    }
 }
 
 #[cfg(test)]

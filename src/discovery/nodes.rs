@@ -40,10 +40,6 @@ impl Discovery for Nodes {
     fn register<'a>(&'a self, _advertise: &'a str, _ttl: Duration) -> Registration<'a> {
         Box::pin(async { Err(DiscoveryError::CannotRegister) })
     }
-
-    fn elects(&self) -> bool {
-        false
-    }
 }
 
 #[cfg(test)]

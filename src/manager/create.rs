@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use hyper::StatusCode;
 use serde_json::{Value, json};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::Manager;
 use super::answer::{Answer, Failure, json_with};
@@ -106,6 +106,7 @@ impl Manager {
     }
 
     async fn attempt(self: &Arc<Self>, wanted: &Wanted, from: &Registry<'_>) -> Result<Created, Unplaced> {
+        self.must_decide()?;
         let started = Instant::now();
         let reserved = self.keeper.with(|state| state.reserve(wanted));
         self.metrics.decided(
@@ -125,6 +126,13 @@ impl Manager {
         );
         let answer = self.create_on(&reserved, wanted, &body, from).await?;
         let id = json::text(&answer, "Id").to_owned();
+        if let Err(failure) = self.must_decide() {
+            // Another manager may have decided meanwhile, and not known of this.
+            let removed = reserved.daemon.remove_container(&id, false, true, false).await;
+            warn!(id, ok = removed.is_ok(), "Took back a container that came too late");
+            self.keeper.with(|state| state.forget_container(reserved.engine, &id));
+            return Err(failure.into());
+        }
         self.keeper.with(|state| state.confirm(&reserved, &id));
         drop(claim);
         let refreshed = self
@@ -148,6 +156,10 @@ impl Manager {
     ) -> Result<Map, Unplaced> {
         let daemon = &reserved.daemon;
         let ask = async || {
+            // Pulling an image takes its time.
+            if let Err(lapsed) = self.must_decide() {
+                return Err(CallError::Request(lapsed.message));
+            }
             let creating = daemon.create_container(&wanted.name, from.platform, body);
             let answer = self.while_healthy(reserved.engine, creating).await;
             self.note(reserved.engine, &answer);
@@ -207,6 +219,16 @@ struct Claim<'a> {
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
         self.manager.keeper.with(|state| state.release(self.reserved));
+    }
+}
+
+impl From<Failure> for Unplaced {
+    fn from(failure: Failure) -> Unplaced {
+        let error = DaemonError {
+            status: Some(failure.status.as_u16()),
+            ..DaemonError::silent(failure.message)
+        };
+        error.into()
     }
 }
 

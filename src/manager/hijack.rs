@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::header::{CONNECTION, HOST, UPGRADE};
+use hyper::upgrade::OnUpgrade;
 use hyper::{Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
@@ -22,7 +23,7 @@ use crate::net::head::Head;
 use crate::net::{self, Stream, headers};
 
 /// How long the client may take to end after the daemon has ended.
-const LAST_WORDS: Duration = Duration::from_secs(10);
+pub(super) const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// A request about a container after which both sides speak another protocol.
 pub(super) async fn container(call: Call) -> Result<Answer, Failure> {
@@ -68,12 +69,22 @@ async fn connect(
     after: impl Future<Output = ()> + Send + 'static,
 ) -> Result<Answer, Failure> {
     let client = hyper::upgrade::on(&mut call.request);
-    let mut answer = proxy::forward_upgradable(&call.manager, call.request, target, engine, daemon).await?;
+    let answer = proxy::forward_upgradable(&call.manager, call.request, target, engine, daemon).await?;
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Ok(answer.map(net::streamed));
     }
+    Ok(join(&call.manager, client, answer, after))
+}
+
+/// Makes the client's connection the other side's, which has agreed to it. Gives the answer for the client.
+pub(super) fn join(
+    manager: &Manager,
+    client: OnUpgrade,
+    mut answer: Response<hyper::body::Incoming>,
+    after: impl Future<Output = ()> + Send + 'static,
+) -> Answer {
     let server = hyper::upgrade::on(&mut answer);
-    call.manager.connections.spawn(async move {
+    manager.connections.spawn(async move {
         let (client, server) = match tokio::try_join!(client, server) {
             Ok(both) => both,
             Err(error) => return debug!("Taking over a connection failed: {error}"),
@@ -95,7 +106,7 @@ async fn connect(
                 .insert(name, hyper::header::HeaderValue::from_static(value));
         }
     }
-    Ok(agreed)
+    agreed
 }
 
 /// A client that takes over the connection without asking: its request goes to the daemon as it was received, and from
@@ -143,7 +154,7 @@ fn find(state: &State, action: Action, name: &str) -> Result<Placed, Failure> {
     }
 }
 
-async fn refuse(mut client: Stream, failure: &Failure) -> io::Result<()> {
+pub(super) async fn refuse(mut client: Stream, failure: &Failure) -> io::Result<()> {
     let body = serde_json::json!({ "message": failure.message }).to_string();
     let answer = format!(
         "HTTP/1.1 {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",

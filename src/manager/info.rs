@@ -143,12 +143,12 @@ fn look_around(manager: &Manager) -> (Counts, Vec<[String; 2]>) {
     }
     told.sort_by(|a, b| natural(&a.name, &b.name).then_with(|| a.address.cmp(&b.address)));
     let filters: Vec<&str> = manager.options.filters.iter().map(|filter| filter.name()).collect();
-    let mut lines = vec![
-        ["Role".to_owned(), "primary".to_owned()],
+    let mut lines = manager.role().lines();
+    lines.extend([
         ["Strategy".to_owned(), strategy.to_owned()],
         ["Filters".to_owned(), filters.join(", ")],
         ["Nodes".to_owned(), told.len().to_string()],
-    ];
+    ]);
     let mut counts = Counts::default();
     for engine in told {
         counts.add(&engine.counts);

@@ -37,6 +37,9 @@ impl Manager {
         loop {
             // Also without being told: what failed before this manager decided, or found no place, is not forgotten.
             let _ = tokio::time::timeout(AGAIN, self.strays.notified()).await;
+            if !self.role().decides() {
+                continue;
+            }
             let strays = self.keeper.with(|state| state.strays());
             told.retain(|id, _| strays.iter().any(|stray| stray.id == *id));
             let mut waiting = strays.into_iter();

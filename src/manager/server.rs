@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tracing::{debug, warn};
 
 use super::answer::{Answer, Failure};
+use super::replica::Answerer;
 use super::routes::{self, Action, Matched};
 use super::{Manager, hijack};
 use crate::docker::path;
@@ -134,6 +135,11 @@ async fn talk(manager: Arc<Manager>, incoming: Incoming) -> io::Result<()> {
         }
     };
     if let Some(matched) = takes_over(&head) {
+        match manager.answerer(head.path(), &head.headers).await {
+            Ok(Answerer::Here) => {}
+            Ok(Answerer::There(primary)) => return manager.relay_all(&primary, stream, &head).await,
+            Err(failure) => return hijack::refuse(stream, &failure).await,
+        }
         return hijack::raw(&manager, stream, &head, &matched).await;
     }
     stream.put_back(head.raw);
@@ -194,6 +200,11 @@ async fn refuse(mut stream: Stream, error: &HeadError) -> io::Result<()> {
 
 /// The answer to a request, whatever becomes of it.
 async fn answer(manager: Arc<Manager>, request: Request<Received>) -> Answer {
+    match manager.answerer(request.uri().path(), request.headers()).await {
+        Ok(Answerer::Here) => {}
+        Ok(Answerer::There(primary)) => return manager.relay(&primary, request).await,
+        Err(failure) => return failure.into_answer(),
+    }
     let started = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let cors = manager.options.cors;

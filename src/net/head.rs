@@ -164,6 +164,22 @@ impl Head {
             .map_or(self.target.as_str(), |(path, _)| path)
     }
 
+    /// Everything received, with one more header line.
+    pub fn raw_with(&self, name: &HeaderName, value: &HeaderValue) -> Bytes {
+        // The head has been parsed, so it has a first line; only empty ones may come before.
+        let start = self.raw.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let line = self.raw[start..].iter().position(|byte| *byte == b'\n');
+        let end = line.map_or(start, |line| start + line + 1);
+        let mut raw = BytesMut::with_capacity(self.raw.len() + name.as_str().len() + value.len() + 4);
+        raw.extend_from_slice(&self.raw[..end]);
+        raw.extend_from_slice(name.as_str().as_bytes());
+        raw.extend_from_slice(b": ");
+        raw.extend_from_slice(value.as_bytes());
+        raw.extend_from_slice(b"\r\n");
+        raw.extend_from_slice(&self.raw[end..]);
+        raw.freeze()
+    }
+
     /// Everything received, asking for `target` instead: all other bytes stay.
     pub fn raw_for(&self, target: &str) -> Bytes {
         // The head has been parsed, so it begins with the method, one space, the target and one space; only empty lines

@@ -15,7 +15,7 @@ mod shared;
 use std::ops::Index;
 use std::thread;
 
-pub use network::OWN_ADDRESS;
+pub use network::{OWN_ADDRESS, open as open_network};
 pub use node::{Node, Setup};
 pub use registry::Registry;
 pub use shared::shared;

@@ -77,9 +77,14 @@ fn interrupt() {
     }
 }
 
+/// Where the directory of all runs is.
+pub fn parent_path() -> PathBuf {
+    std::env::temp_dir().join("swarmlab-live")
+}
+
 /// The directory of all runs. It belongs to us and nobody else can write to it, so what is in it is ours.
 fn parent_directory() -> Result<PathBuf, String> {
-    let path = std::env::temp_dir().join("swarmlab-live");
+    let path = parent_path();
     let say = |error: std::io::Error| format!("cannot use {}: {error}", path.display());
     match fs::DirBuilder::new().mode(0o700).create(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(say(error)),

@@ -9,6 +9,7 @@ mod placement;
 mod podman;
 mod readme;
 mod secure;
+mod stores;
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -26,7 +27,7 @@ use crate::guardian;
 use crate::runner::Case;
 
 /// All cases, by subject.
-pub const CASES: [&[Case]; 9] = [
+pub const CASES: [&[Case]; 10] = [
     &compose::CASES,
     &containers::CASES,
     &placement::CASES,
@@ -35,6 +36,7 @@ pub const CASES: [&[Case]; 9] = [
     &faults::CASES,
     &secure::CASES,
     &podman::CASES,
+    &stores::CASES,
     &readme::CASES,
 ];
 
@@ -60,6 +62,7 @@ const QUICK: [&str; 8] = [
 pub struct Manager {
     process: Child,
     log: PathBuf,
+    port: u16,
 }
 
 /// The answer to a request that no client program makes.
@@ -88,12 +91,19 @@ impl Manager {
     /// In front of whatever the discovery finds. Its API answers.
     #[track_caller]
     pub fn start(flags: &[&str], discovery: &str) -> Self {
-        let log = guardian::laboratory().expect("in the laboratory").join("manager.log");
+        Self::start_at(PORT, flags, discovery)
+    }
+
+    /// The same beside others, at another port.
+    #[track_caller]
+    pub fn start_at(port: u16, flags: &[&str], discovery: &str) -> Self {
+        let name = format!("manager-{port}.log");
+        let log = guardian::laboratory().expect("in the laboratory").join(name);
         let (out, err) = File::create(&log)
             .and_then(|file| Ok((file.try_clone()?, file)))
             .expect("the manager's log");
         let process = Command::new(env!("CARGO_BIN_EXE_swarmlab"))
-            .args(["--debug", "manage", "-H", &format!("tcp://{OWN_ADDRESS}:{PORT}")])
+            .args(["--debug", "manage", "-H", &format!("tcp://{OWN_ADDRESS}:{port}")])
             .args(QUICK)
             .args(flags)
             .arg(discovery)
@@ -102,8 +112,8 @@ impl Manager {
             .stderr(err)
             .spawn()
             .expect("the manager starts");
-        let manager = Self { process, log };
-        let listens = || TcpStream::connect((OWN_ADDRESS, PORT)).is_ok();
+        let manager = Self { process, log, port };
+        let listens = || TcpStream::connect((OWN_ADDRESS, port)).is_ok();
         eventually(listens, |listens| *listens);
         manager
     }
@@ -115,7 +125,16 @@ impl Manager {
     }
 
     pub fn endpoint(&self) -> String {
-        format!("tcp://{OWN_ADDRESS}:{PORT}")
+        format!("tcp://{}", self.address())
+    }
+
+    /// `host:port`
+    pub fn address(&self) -> String {
+        format!("{OWN_ADDRESS}:{}", self.port)
+    }
+
+    fn signal(&self, signal: Signal) {
+        rustix::process::kill_process(Pid::from_child(&self.process), signal).expect("it runs");
     }
 
     pub fn docker(&self) -> Client {
@@ -132,7 +151,7 @@ impl Manager {
 
     /// Sends a request, and leaves the answer to be read.
     fn send(&self, method: &str, path: &str, body: &str) -> TcpStream {
-        let mut stream = TcpStream::connect((OWN_ADDRESS, PORT)).expect("the manager listens");
+        let mut stream = TcpStream::connect((OWN_ADDRESS, self.port)).expect("the manager listens");
         stream.set_read_timeout(Some(SOON)).expect("a deadline");
         let length = body.len();
         write!(

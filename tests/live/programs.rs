@@ -6,6 +6,13 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+mod older;
+
+pub use older::consul;
+
+/// ZooKeeper itself.
+pub const ZOOKEEPER: &str = "/usr/share/java/zookeeper.jar";
+
 /// An installation that takes longer is given up.
 const INSTALL_MAX: Duration = Duration::from_secs(900);
 
@@ -22,6 +29,9 @@ pub enum Need {
     Podman,
     /// A registry to push to and pull from.
     Registry,
+    Etcd,
+    Consul,
+    ZooKeeper,
 }
 
 impl Need {
@@ -31,6 +41,9 @@ impl Need {
             Self::Compose => "docker-compose",
             Self::Podman => "podman",
             Self::Registry => "docker-registry",
+            Self::Etcd => "etcd",
+            Self::Consul => "consul",
+            Self::ZooKeeper => "zookeeper",
         }
     }
 
@@ -54,6 +67,10 @@ impl Need {
             Self::Compose => &[("docker-compose", &["docker-compose"])],
             Self::Podman => &[("podman", &["podman"])],
             Self::Registry => &[("docker-registry", &["docker-registry"])],
+            Self::Etcd => &[("etcd", &["etcd-server"])],
+            // Fetched, not installed: see `older`.
+            Self::Consul => &[("consul", &[])],
+            Self::ZooKeeper => &[("java", &["default-jre-headless"]), (ZOOKEEPER, &["libzookeeper-java"])],
         }
     }
 
@@ -65,6 +82,9 @@ impl Need {
         let absent = |program: &str| match find(program) {
             // Only a static one runs in an image that holds nothing else.
             Some(path) if program == "busybox" => !is_static(&path),
+            // Programs of Java's are not on the path.
+            None if program.starts_with('/') => !Path::new(program).exists(),
+            None if program == "consul" => !older::consul().exists(),
             found => found.is_none(),
         };
         self.programs().iter().filter(move |(program, _)| absent(program))
@@ -137,6 +157,9 @@ fn supply(need: Need, scratch: &Path) -> Result<(), String> {
             names.join(", ")
         ));
     };
+    if need == Need::Consul {
+        return older::fetch_consul(&apt, scratch);
+    }
     let mut installed = install(&apt, &missing, scratch);
     if installed.is_err() || need.is_missing() {
         // The lists of packages may be missing or old.

@@ -19,6 +19,9 @@ use super::args::JoinArguments;
 use super::checks::{self, Environment, discovery_options, heartbeat, span};
 use super::duration::GoDuration;
 
+/// How long the end of the program waits until the address is off the list.
+const FAREWELL: Duration = Duration::from_secs(5);
+
 /// What is announced where, and how often.
 struct Announcement {
     discovery: Arc<dyn Discovery>,
@@ -38,9 +41,16 @@ pub fn join(arguments: &JoinArguments, environment: &Environment) -> Result<(), 
         .context("cannot start to register")?;
     runtime.block_on(async {
         let stopped = stopped().context("cannot listen for signals")?;
+        let discovery = Arc::clone(&announcement.discovery);
         tokio::select! {
             () = announce(announcement) => {}
             signal = stopped => info!("Received {signal}, no longer registering"),
+        }
+        // What cannot be taken off the list runs out by itself.
+        match time::timeout(FAREWELL, discovery.withdraw()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(fault)) => error!("{fault}"),
+            Err(_) => error!("the discovery service has not answered within {}", in_go(FAREWELL)),
         }
         Ok(())
     })

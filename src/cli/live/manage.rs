@@ -198,7 +198,7 @@ fn replication(
         "--advertise address must be provided when using --leader-election",
     )?;
     let ttl = positive_span("replication-ttl", &arguments.replication_ttl)?;
-    if !discovery.elects() {
+    if discovery.election().is_none() {
         bail!("Leader election is only supported with consul, etcd and zookeeper discovery.");
     }
     Ok(Replication { ttl, advertise })

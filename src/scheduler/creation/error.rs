@@ -33,9 +33,8 @@ pub struct DaemonError {
     pub text: String,
     /// Whether the daemon answered 404.
     pub not_found: bool,
-    /// Whether the client is at fault, and with which status the daemon says so: 400 for what it cannot mean, 409 for a
-    /// name that is taken. A 404 is none: a client would pull the image that it takes for missing, which has been tried.
-    pub client_fault: Option<u16>,
+    /// The status of the answer to the client, where it is not the usual one: see [`CreateError::status`].
+    pub status: Option<u16>,
 }
 
 impl CreateError {
@@ -43,8 +42,7 @@ impl CreateError {
     /// but what a daemon says is the client's fault keeps its status, which clients of today look at.
     pub fn status(&self) -> u16 {
         if let CreateError::Daemon(DaemonError {
-            client_fault: Some(status),
-            ..
+            status: Some(status), ..
         }) = self
         {
             *status
@@ -91,7 +89,7 @@ impl DaemonError {
         DaemonError {
             text,
             not_found: status == 404,
-            client_fault: client_fault(status),
+            status: clients_fault(status),
         }
     }
 
@@ -107,7 +105,7 @@ impl DaemonError {
         DaemonError {
             text,
             not_found: false,
-            client_fault: None,
+            status: None,
         }
     }
 
@@ -117,8 +115,9 @@ impl DaemonError {
     }
 }
 
-/// See [`DaemonError::client_fault`].
-fn client_fault(status: u16) -> Option<u16> {
+/// A status that says that the client is at fault: 400 for what it cannot mean, 409 for a name that is taken. A 404 is
+/// none: a client would pull the image that it takes for missing, which has been tried.
+fn clients_fault(status: u16) -> Option<u16> {
     matches!(status, 400 | 409).then_some(status)
 }
 

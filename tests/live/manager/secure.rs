@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use swarmlab::net::tls::Files;
 
+use super::stores::{Join, Kind, Server};
 use super::{Manager, SOON, eventually, words};
 use crate::certificates::Authority;
 use crate::clients::Client;
@@ -13,8 +14,9 @@ use crate::daemons::{Daemons, OWN_ADDRESS, Setup};
 use crate::guardian;
 use crate::runner::{Case, cases};
 
-pub const CASES: [Case; 2] = cases!(secure:
+pub const CASES: [Case; 3] = cases!(secure:
     everything_works_under_tls_and_strangers_are_kept_out,
+    a_replica_passes_everything_on_under_tls needs Etcd,
     engines_that_cannot_prove_who_they_are_stay_out,
 );
 
@@ -199,6 +201,35 @@ fn works(docker: &Client) {
     docker.ok(["build", "-t", "built:1", &place.display().to_string()]);
     assert_eq!(docker.ok(words("run --rm built:1")), "built");
     docker.ok(words("rmi built:1"));
+}
+
+fn a_replica_passes_everything_on_under_tls() {
+    let ours = authority("ours");
+    let own = for_any_node(&ours, "node-1", YEAR);
+    let daemons = Daemons::start([daemon("node-1", &ours.ca(), &own)]);
+    let store = Server::start(Kind::Etcd);
+    let url = store.url("secure");
+    let _joined = Join::start(&url, &daemons[0].address(), &[]);
+    let own = ours.certify("manager", &[OWN_ADDRESS], YEAR);
+    let person = ours.certify("person", &["person"], YEAR);
+    let start = |port: u16| {
+        let mut flags = flags(&ours.ca(), &own);
+        let advertise = format!("{OWN_ADDRESS}:{port}");
+        flags.extend(["--replication", "--advertise", &advertise].map(str::to_owned));
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let manager = Manager::start_at(port, &flags, &url);
+        let docker = as_person(manager.docker(), &ours.ca(), Some(&person));
+        (manager, docker)
+    };
+    let (_primary, first) = start(3375);
+    eventually(|| first.run(["info"]).out, |info| info.contains("Role: primary"));
+    let (_replica, second) = start(3376);
+    eventually(
+        || second.run(["info"]).out,
+        |info| info.contains("Primary: 10.231.0.1:3375") && info.contains("Status: Healthy"),
+    );
+    eventually(|| first.run(["info"]).out, |info| info.contains("Status: Healthy"));
+    works(&second);
 }
 
 fn engines_that_cannot_prove_who_they_are_stay_out() {

@@ -1,0 +1,379 @@
+//! Addresses in a store: each under a key of its own, for as long as it is renewed (`cli-and-discovery.md` §4.4).
+
+use std::collections::BTreeMap;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::header::HeaderValue;
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
+use tokio::sync::{Mutex, mpsc};
+
+use crate::net::{Address, Client, Tls, tls};
+
+use super::consul::Consul;
+use super::election::Election;
+use super::error::DiscoveryError;
+use super::etcd::{Etcd, User};
+use super::store::{Ending, Lease, PATIENCE, Place, Store, StoreError};
+#[cfg(feature = "zookeeper")]
+use super::zookeeper;
+use super::{Discovery, Entry, Registration, split_host_port};
+
+/// Where the addresses are below the prefix, unless `kv.path` says otherwise.
+const NODES: &str = "docker/swarm/nodes";
+/// Where the primary's address is below the prefix.
+const LEADER: &str = "docker/swarm/leader";
+
+/// The first pause after a store could not be asked; each further one is twice as long.
+pub(super) const PAUSE_FIRST: Duration = Duration::from_millis(250);
+/// The longest such pause.
+pub(super) const PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// The kinds of store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Etcd,
+    Consul,
+    #[cfg(feature = "zookeeper")]
+    ZooKeeper,
+}
+
+impl Kind {
+    fn port(self) -> u16 {
+        match self {
+            Kind::Etcd => 2379,
+            Kind::Consul => 8500,
+            #[cfg(feature = "zookeeper")]
+            Kind::ZooKeeper => 2181,
+        }
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Kv {
+    store: Arc<Store>,
+    directory: String,
+    leader: String,
+    /// Whether a list that turns empty all at once is not believed: so looks a store that has lost everything.
+    keep_when_empty: bool,
+    registered: Mutex<Option<Registered>>,
+}
+
+/// What this process keeps in the store.
+#[derive(Debug)]
+struct Registered {
+    advertise: String,
+    ttl: Duration,
+    lease: Lease,
+}
+
+impl Kv {
+    /// Reads what stands behind `etcd://` or `consul://`: `<host>[:<port>],…[/<prefix>]`. Nothing is sent yet.
+    pub fn open(kind: Kind, rest: &str, options: &BTreeMap<String, String>) -> Result<Kv, DiscoveryError> {
+        let option = |key: &str| options.get(key).map(String::as_str).filter(|value| !value.is_empty());
+        let (hosts, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let hosts: Vec<&str> = hosts.split(',').collect();
+        if kind == Kind::Consul && hosts.len() > 1 {
+            return Err(DiscoveryError::ManyEndpoints);
+        }
+        let tls = certificates(&option)?;
+        let addresses = hosts.into_iter().map(|host| {
+            Address::parse(&with_port(host, kind.port()))
+                .map_err(|error| DiscoveryError::Endpoint(host.to_owned(), error.to_string()))
+        });
+        let addresses = addresses.collect::<Result<Vec<_>, DiscoveryError>>()?;
+        let clients = || {
+            addresses
+                .iter()
+                .map(|address| Client::new(address.clone(), tls.clone(), PATIENCE))
+        };
+        let user =
+            option("kv.username").map(|name| (name.to_owned(), option("kv.password").unwrap_or_default().to_owned()));
+        let store = match kind {
+            Kind::Etcd => {
+                let user = user.map(|(name, password)| User { name, password });
+                Store::Etcd(Etcd::new(clients().collect(), user))
+            }
+            Kind::Consul => {
+                let token = option("kv.token").map(HeaderValue::from_str).transpose();
+                let token =
+                    token.map_err(|_| DiscoveryError::Option("kv.token", "it is no text of a header".to_owned()))?;
+                // There is exactly one.
+                let agent = clients().next().ok_or(DiscoveryError::ManyEndpoints)?;
+                Store::Consul(Consul::new(agent, token))
+            }
+            #[cfg(feature = "zookeeper")]
+            Kind::ZooKeeper => {
+                if tls.is_some() {
+                    // The original goes on without; what was to be secret would not be.
+                    let fault = "zk:// does not speak TLS; leave the files out, or use another store".to_owned();
+                    return Err(DiscoveryError::Option("kv.cacertfile", fault));
+                }
+                let servers: Vec<String> = addresses
+                    .iter()
+                    .map(|address| address.to_string().trim_start_matches("tcp://").to_owned())
+                    .collect();
+                let user = user.map(|(name, password)| zookeeper::User(format!("{name}:{password}")));
+                Store::ZooKeeper(zookeeper::ZooKeeper::new(servers.join(","), user))
+            }
+        };
+        let keep_when_empty = match option("kv.keep-when-empty") {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(other) => {
+                let fault = format!("it is true or false, not {other}");
+                return Err(DiscoveryError::Option("kv.keep-when-empty", fault));
+            }
+        };
+        Ok(Kv {
+            store: Arc::new(store),
+            directory: joined(kind, prefix, option("kv.path").unwrap_or(NODES)),
+            leader: joined(kind, prefix, LEADER),
+            keep_when_empty,
+            registered: Mutex::new(None),
+        })
+    }
+
+    async fn keep(&self, advertise: &str, ttl: Duration) -> Result<(), StoreError> {
+        let key = format!("{}/{advertise}", self.directory);
+        let mut registered = self.registered.lock().await;
+        let known = registered
+            .as_ref()
+            .filter(|known| known.advertise == advertise && known.ttl == ttl);
+        if let Some(known) = known {
+            match self.store.renew(&known.lease).await {
+                Ok(_) => {
+                    // A store may have been wiped without forgetting the lease.
+                    if self.store.read(&key).await?.0.is_some() {
+                        return Ok(());
+                    }
+                    match self.store.put(&known.lease, &key, advertise).await {
+                        Err(StoreError::LeaseLost) => {}
+                        outcome => return outcome,
+                    }
+                }
+                Err(StoreError::LeaseLost) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        *registered = None;
+        let lease = self.store.grant(ttl, Ending::Delete).await?;
+        self.store.put(&lease, &key, advertise).await?;
+        *registered = Some(Registered {
+            advertise: advertise.to_owned(),
+            ttl,
+            lease,
+        });
+        Ok(())
+    }
+
+    async fn follow(&self, period: Duration, lists: mpsc::Sender<Result<Vec<Entry>, DiscoveryError>>) {
+        let mut pauses = Pauses::new(period);
+        let mut told: Option<Vec<String>> = None;
+        let mut trouble: Option<String> = None;
+        loop {
+            let looked = self.look(&mut told, trouble.is_some(), &lists).await;
+            let outcome = match looked {
+                Ok(mark) => {
+                    trouble = None;
+                    pauses.restart();
+                    let waiting = self.store.wait(Place::Below(&self.directory), mark, period);
+                    tokio::select! {
+                        waited = waiting => waited.map_err(DiscoveryError::from),
+                        () = lists.closed() => return,
+                    }
+                }
+                Err(Some(error)) => Err(error),
+                Err(None) => return,
+            };
+            if let Err(error) = outcome {
+                // Once for each kind of trouble: the same every few seconds says nothing new.
+                let text = error.to_string();
+                if trouble.as_ref() != Some(&text) && lists.send(Err(error)).await.is_err() {
+                    return;
+                }
+                trouble = Some(text);
+                tokio::select! {
+                    () = tokio::time::sleep(pauses.next()) => {}
+                    () = lists.closed() => return,
+                }
+            }
+        }
+    }
+
+    /// Tells the list if it is another one, or if there was trouble before. `Err(None)` if nobody listens any more.
+    async fn look(
+        &self,
+        told: &mut Option<Vec<String>>,
+        again: bool,
+        lists: &mpsc::Sender<Result<Vec<Entry>, DiscoveryError>>,
+    ) -> Result<super::store::Mark, Option<DiscoveryError>> {
+        let (values, mark) = self
+            .store
+            .list(&self.directory)
+            .await
+            .map_err(|error| Some(error.into()))?;
+        let values: Vec<String> = values.into_iter().filter(|value| !value.is_empty()).collect();
+        let known = told.as_ref().map_or(0, Vec::len);
+        if values.is_empty() && known > 0 && self.keep_when_empty {
+            return Err(Some(DiscoveryError::TurnedEmpty(known)));
+        }
+        if told.as_ref() != Some(&values) || again {
+            let entries: Result<Vec<Entry>, _> = values.iter().map(|value| Entry::parse(value)).collect();
+            let entries = entries.map_err(|error| Some(error.into()))?;
+            if lists.send(Ok(entries)).await.is_err() {
+                return Err(None);
+            }
+            *told = Some(values);
+        }
+        Ok(mark)
+    }
+}
+
+impl Discovery for Kv {
+    fn watch(self: Arc<Self>, period: Duration) -> mpsc::Receiver<Result<Vec<Entry>, DiscoveryError>> {
+        let (sender, receiver) = mpsc::channel(1);
+        tokio::spawn(async move { self.follow(period, sender).await });
+        receiver
+    }
+
+    fn register<'a>(&'a self, advertise: &'a str, ttl: Duration) -> Registration<'a> {
+        Box::pin(async move { Ok(self.keep(advertise, ttl).await?) })
+    }
+
+    fn withdraw(&self) -> Registration<'_> {
+        Box::pin(async move {
+            if let Some(registered) = self.registered.lock().await.take() {
+                self.store.revoke(&registered.lease).await?;
+            }
+            Ok(())
+        })
+    }
+
+    fn election(&self) -> Option<Election> {
+        Some(Election::new(Arc::clone(&self.store), self.leader.clone()))
+    }
+}
+
+/// Pauses that grow, each up to a fifth longer, so that those who lost a store together do not come back together.
+pub(super) struct Pauses {
+    next: Duration,
+    most: Duration,
+    rng: ChaCha8Rng,
+}
+
+impl Pauses {
+    pub fn new(most: Duration) -> Pauses {
+        Pauses {
+            next: PAUSE_FIRST,
+            most: most.clamp(PAUSE_FIRST, PAUSE_MAX),
+            // The keys of a hash map are the randomness that the standard library offers.
+            rng: ChaCha8Rng::seed_from_u64(RandomState::new().hash_one(0)),
+        }
+    }
+
+    pub fn restart(&mut self) {
+        self.next = PAUSE_FIRST;
+    }
+
+    pub fn next(&mut self) -> Duration {
+        let pause = self.next.min(self.most);
+        self.next = (self.next * 2).min(self.most);
+        pause.mul_f64(self.rng.random_range(1.0..1.2))
+    }
+}
+
+/// The certificates for the store: as in the original, only if all three files are given.
+fn certificates<'a>(option: &impl Fn(&str) -> Option<&'a str>) -> Result<Option<Tls>, DiscoveryError> {
+    let file = |key| option(key).map(PathBuf::from);
+    let (Some(ca), Some(cert), Some(key)) = (file("kv.cacertfile"), file("kv.certfile"), file("kv.keyfile")) else {
+        return Ok(None);
+    };
+    let files = tls::Files {
+        ca: Some(ca),
+        cert,
+        key,
+        verify: true,
+    };
+    Ok(Some(tls::load(&files)?))
+}
+
+/// A host with the port that such stores usually have, unless it has one.
+fn with_port(host: &str, usual: u16) -> String {
+    match split_host_port(host) {
+        Ok(_) => host.to_owned(),
+        Err(_) => format!("{host}:{usual}"),
+    }
+}
+
+/// A key from its parts, without empty ones. Those of etcd and ZooKeeper begin with a slash, as they have to in the
+/// latter and had to in the second version of the former.
+fn joined(kind: Kind, prefix: &str, rest: &str) -> String {
+    let parts = prefix.split('/').chain(rest.split('/')).filter(|part| !part.is_empty());
+    let joined = parts.collect::<Vec<_>>().join("/");
+    match kind {
+        Kind::Consul => joined,
+        _ => format!("/{joined}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn open(kind: Kind, rest: &str, options: &[(&str, &str)]) -> Result<Kv, DiscoveryError> {
+        let options = options
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        Kv::open(kind, rest, &options.collect())
+    }
+
+    #[test]
+    fn keys_are_below_the_prefix() {
+        let etcd = open(Kind::Etcd, "a,b:1,[::1]:2/pre//fix/", &[]).expect("a store");
+        assert_eq!(etcd.directory, "/pre/fix/docker/swarm/nodes");
+        assert_eq!(etcd.leader, "/pre/fix/docker/swarm/leader");
+        let elsewhere = open(Kind::Consul, "a/pre", &[("kv.path", "/foo/bar/")]).expect("a store");
+        assert_eq!(elsewhere.directory, "pre/foo/bar");
+        assert_eq!(elsewhere.leader, "pre/docker/swarm/leader");
+        let bare = open(Kind::Consul, "a", &[]).expect("a store");
+        assert_eq!(bare.directory, "docker/swarm/nodes");
+    }
+
+    #[test]
+    fn faults_of_url_and_options_are_told() {
+        let fault = |kind, rest, options: &[(&str, &str)]| {
+            open(kind, rest, options)
+                .err()
+                .map_or_else(String::new, |error| error.to_string())
+        };
+        assert_eq!(
+            fault(Kind::Consul, "a,b/x", &[]),
+            "consul does not support multiple endpoints"
+        );
+        assert!(fault(Kind::Etcd, "a:port", &[]).contains("a:port"));
+        assert!(fault(Kind::Etcd, "a", &[("kv.keep-when-empty", "maybe")]).contains("true or false, not maybe"));
+        let tls = [
+            ("kv.cacertfile", "/nowhere"),
+            ("kv.certfile", "/nowhere"),
+            ("kv.keyfile", "/nowhere"),
+        ];
+        assert!(fault(Kind::Etcd, "a", &tls).contains("/nowhere"));
+        assert_eq!(fault(Kind::Etcd, "a", &tls[..2]), "", "two of three are none");
+    }
+
+    proptest! {
+        #[test]
+        fn any_url_is_a_store_or_an_error(rest in any::<String>(), path in any::<String>()) {
+            for kind in [Kind::Etcd, Kind::Consul] {
+                let _ = open(kind, &rest, &[("kv.path", &path)]);
+            }
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! ZooKeeper: nodes that live as long as the session that has made them, and watches that fire once.
+//!
+//! A lease is a session of its own. ZooKeeper has no such thing as a look from which a wait goes on, but numbers its
+//! changes: a wait looks again, and waits if the number is still the same.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Mutex as AsyncMutex;
+use zookeeper_client::{Acls, Client, CreateMode, CreateOptions, Error};
+
+use super::store::{Lease, Mark, PATIENCE, Place, StoreError};
+
+/// How long the session lasts by which is only read.
+const READER: Duration = Duration::from_secs(10);
+
+const DIRECTORY: CreateOptions<'static> = CreateMode::Persistent.with_acls(Acls::anyone_all());
+const OWN: CreateOptions<'static> = CreateMode::Ephemeral.with_acls(Acls::anyone_all());
+
+/// Who asks, where the servers want to know.
+#[derive(Clone, Debug)]
+pub(super) struct User(pub String);
+
+/// An ensemble of servers.
+#[derive(Debug)]
+pub(super) struct ZooKeeper {
+    /// `host:port,host:port`
+    servers: String,
+    user: Option<User>,
+    reader: AsyncMutex<Option<Client>>,
+}
+
+/// What belongs to a lease.
+#[derive(Debug)]
+pub(super) struct Session {
+    client: Client,
+    /// What was made in it, to be deleted when it ends before its time.
+    keys: Mutex<BTreeSet<String>>,
+}
+
+impl ZooKeeper {
+    pub fn new(servers: String, user: Option<User>) -> ZooKeeper {
+        ZooKeeper {
+            servers,
+            user,
+            reader: AsyncMutex::new(None),
+        }
+    }
+
+    pub async fn list(&self, directory: &str) -> Result<(Vec<String>, Mark), StoreError> {
+        let reader = self.reader().await?;
+        let listing = async {
+            let (mut names, stat) = match reader.get_children(directory).await {
+                Err(Error::NoNode) => {
+                    // Only what exists can be watched.
+                    reader.mkdir(directory, &DIRECTORY).await?;
+                    reader.get_children(directory).await?
+                }
+                found => found?,
+            };
+            names.sort_unstable();
+            let mut values = Vec::with_capacity(names.len());
+            for name in names {
+                match reader.get_data(&format!("{directory}/{name}")).await {
+                    Ok((value, _)) => values.push(text(&value)),
+                    // Gone since.
+                    Err(Error::NoNode) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok((values, Mark(number(stat.pzxid))))
+        };
+        self.bounded(listing).await
+    }
+
+    pub async fn read(&self, key: &str) -> Result<(Option<String>, Mark), StoreError> {
+        let reader = self.reader().await?;
+        let reading = async {
+            match reader.get_data(key).await {
+                // What no session owns is the trace of a lock that the original has left behind.
+                Ok((value, stat)) => {
+                    let held = stat.ephemeral_owner != 0;
+                    Ok((held.then(|| text(&value)), Mark(number(stat.mzxid))))
+                }
+                Err(Error::NoNode) => Ok((None, Mark(0))),
+                Err(error) => Err(error),
+            }
+        };
+        self.bounded(reading).await
+    }
+
+    pub async fn wait(&self, place: Place<'_>, mark: Mark, at_most: Duration) -> Result<(), StoreError> {
+        let reader = self.reader().await?;
+        let watching = async {
+            let (seen, watcher) = match place {
+                Place::Key(key) => {
+                    let (stat, watcher) = reader.check_and_watch_stat(key).await?;
+                    (stat.map_or(0, |stat| number(stat.mzxid)), watcher)
+                }
+                Place::Below(directory) => {
+                    let (_, stat, watcher) = reader.get_and_watch_children(directory).await?;
+                    (number(stat.pzxid), watcher)
+                }
+            };
+            Ok((seen == mark.0).then_some(watcher))
+        };
+        if let Some(watcher) = self.bounded(watching).await? {
+            // An event may say that the session has ended, which the next look finds out.
+            let _ = tokio::time::timeout(at_most, watcher.changed()).await;
+        }
+        Ok(())
+    }
+
+    pub async fn grant(&self, ttl: Duration) -> Result<Lease, StoreError> {
+        let session = self.connect(ttl).await?;
+        let id = format!("{:?}", session.session_id());
+        // The servers have their own bounds. A server that fails may have heard of the last sign of life and not told
+        // the one that counts, which happens at least twice per tick: a third is more than that.
+        let lasts = session.session_timeout() * 2 / 3;
+        let keys = Mutex::default();
+        let session = Some(Arc::new(Session { client: session, keys }));
+        Ok(Lease { id, lasts, session })
+    }
+
+    pub async fn renew(&self, lease: &Lease) -> Result<(), StoreError> {
+        let session = &session(lease)?.client;
+        // Any answer shows that the servers count from then on.
+        self.bounded(async { session.check_stat("/").await.map(drop) }).await
+    }
+
+    pub async fn put(&self, lease: &Lease, key: &str, value: &str) -> Result<(), StoreError> {
+        let own = session(lease)?;
+        own.keys
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(key.to_owned());
+        let session = &own.client;
+        let putting = async {
+            for _ in 0..3 {
+                match self.create(session, key, value).await {
+                    Err(Error::NodeExists) => {}
+                    other => return other,
+                }
+                // Left by an earlier life, it would vanish with its session.
+                match session.check_stat(key).await? {
+                    Some(stat) if stat.ephemeral_owner == session.session_id().0 => {
+                        return session.set_data(key, value.as_bytes(), None).await.map(drop);
+                    }
+                    _ => match session.delete(key, None).await {
+                        Ok(()) | Err(Error::NoNode) => {}
+                        Err(error) => return Err(error),
+                    },
+                }
+            }
+            Err(Error::NodeExists)
+        };
+        self.bounded(putting).await
+    }
+
+    pub async fn claim(&self, lease: &Lease, key: &str, value: &str) -> Result<bool, StoreError> {
+        let own = session(lease)?;
+        own.keys
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(key.to_owned());
+        let session = &own.client;
+        let claiming = async {
+            match self.create(session, key, value).await {
+                Ok(()) => Ok(true),
+                Err(Error::NodeExists) => match session.check_stat(key).await? {
+                    Some(stat) if stat.ephemeral_owner == 0 => {
+                        session.delete(key, Some(stat.version)).await?;
+                        Ok(false)
+                    }
+                    Some(stat) => Ok(stat.ephemeral_owner == session.session_id().0),
+                    None => Ok(false),
+                },
+                Err(error) => Err(error),
+            }
+        };
+        self.bounded(claiming).await
+    }
+
+    /// Deletes what was made. The session itself ends with the lease, or when the servers hear nothing more of it.
+    pub async fn revoke(&self, lease: &Lease) -> Result<(), StoreError> {
+        let Session { client, keys } = session(lease)?;
+        let keys = std::mem::take(&mut *keys.lock().unwrap_or_else(PoisonError::into_inner));
+        let deleting = async {
+            for key in keys {
+                match client.check_stat(&key).await? {
+                    Some(stat) if stat.ephemeral_owner == client.session_id().0 => client.delete(&key, None).await?,
+                    // Another's by now.
+                    _ => {}
+                }
+            }
+            Ok(())
+        };
+        self.bounded(deleting).await
+    }
+
+    async fn create(&self, session: &Client, key: &str, value: &str) -> Result<(), Error> {
+        match session.create(key, value.as_bytes(), &OWN).await {
+            Err(Error::NoNode) => {
+                if let Some((parent, _)) = key.rsplit_once('/') {
+                    session.mkdir(parent, &DIRECTORY).await?;
+                }
+                session.create(key, value.as_bytes(), &OWN).await.map(drop)
+            }
+            created => created.map(drop),
+        }
+    }
+
+    async fn reader(&self) -> Result<Client, StoreError> {
+        let mut reader = self.reader.lock().await;
+        match &*reader {
+            Some(client) if !client.state().is_terminated() => Ok(client.clone()),
+            _ => {
+                let client = self.connect(READER).await?;
+                *reader = Some(client.clone());
+                Ok(client)
+            }
+        }
+    }
+
+    async fn connect(&self, session: Duration) -> Result<Client, StoreError> {
+        let mut connector = Client::connector()
+            .with_session_timeout(session)
+            .with_connection_timeout(PATIENCE)
+            .with_fail_eagerly();
+        if let Some(User(credentials)) = &self.user {
+            connector = connector.with_auth("digest", credentials.as_bytes());
+        }
+        self.bounded(connector.connect(&self.servers)).await
+    }
+
+    async fn bounded<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, StoreError> {
+        match tokio::time::timeout(PATIENCE, work).await {
+            Ok(outcome) => outcome.map_err(|error| self.failure(&error)),
+            Err(_) => Err(StoreError::Silent(self.servers.clone())),
+        }
+    }
+
+    fn failure(&self, error: &Error) -> StoreError {
+        let address = self.servers.clone();
+        match error {
+            Error::SessionExpired | Error::ClientClosed | Error::SessionMoved => StoreError::LeaseLost,
+            Error::UnmarshalError { .. } | Error::UnexpectedError(_) => StoreError::Garbled {
+                address,
+                reason: error.to_string(),
+            },
+            Error::NoAuth | Error::AuthFailed | Error::InvalidAcl | Error::QuotaExceeded | Error::BadArguments(_) => {
+                StoreError::Refused {
+                    address,
+                    message: error.to_string(),
+                }
+            }
+            other => StoreError::Unreachable(format!("{address}: {other}")),
+        }
+    }
+}
+
+fn session(lease: &Lease) -> Result<&Session, StoreError> {
+    lease.session.as_deref().ok_or(StoreError::LeaseLost)
+}
+
+/// Changes are numbered from one on.
+fn number(zxid: i64) -> u64 {
+    u64::try_from(zxid).unwrap_or(0)
+}
+
+fn text(value: &[u8]) -> String {
+    String::from_utf8_lossy(value).into_owned()
+}

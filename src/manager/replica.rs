@@ -1,0 +1,138 @@
+//! What a replica does with requests: a few it answers itself, everything else it passes on to the primary, streams and
+//! taken-over connections included (`live-manager.md` §12.4).
+//!
+//! The original tied a client's connection to the primary of its first request. Here each request finds the primary of
+//! its time.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hyper::body::Incoming as Received;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::{Request, StatusCode};
+use tokio::io::AsyncWriteExt;
+
+use super::Manager;
+use super::answer::{Answer, Failure};
+use super::hijack::{self, LAST_WORDS};
+use super::role::Role;
+use crate::docker::{CallError, Daemon};
+use crate::net::head::Head;
+use crate::net::{self, Address, Stream, headers};
+
+/// How long a request waits while no primary is known: some more than it takes to elect one with the usual TTL.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The manager that has passed a request on. Two that take each other for the primary would pass it on for ever.
+const PASSED_ON_BY: HeaderName = HeaderName::from_static("x-swarmlab-passed-on-by");
+
+/// The client of the primary that requests were last passed on to, which keeps its connections.
+#[derive(Debug, Default)]
+pub(super) struct Relay(Mutex<Option<(String, Daemon)>>);
+
+/// Who answers a request.
+pub(super) enum Answerer {
+    /// This manager.
+    Here,
+    /// The primary at this address.
+    There(String),
+}
+
+impl Manager {
+    /// Who answers a request. Waits while that is not known.
+    ///
+    /// # Errors
+    ///
+    /// Nobody is elected for too long, or whoever passed the request on is wrong about this manager.
+    pub(super) async fn answerer(&self, path: &str, headers: &HeaderMap) -> Result<Answerer, Failure> {
+        let Some(replication) = &self.options.replication else {
+            return Ok(Answerer::Here);
+        };
+        // What every manager says of itself.
+        if ["/_ping", "/info", "/debug", "/metrics"]
+            .iter()
+            .any(|own| path.ends_with(own))
+        {
+            return Ok(Answerer::Here);
+        }
+        let mut roles = self.office.watch();
+        let was_passed_on = headers.contains_key(PASSED_ON_BY);
+        let known = roles.wait_for(|role| match role {
+            Role::Alone | Role::Primary(_) => true,
+            // Its own address is there until the store has forgotten an earlier life of this manager.
+            Role::Replica(primary) => was_passed_on || primary.as_ref().is_some_and(|it| *it != replication.advertise),
+        });
+        let nobody = || Failure::new(StatusCode::SERVICE_UNAVAILABLE, "No primary cluster manager is elected");
+        let role = match tokio::time::timeout(PATIENCE, known).await {
+            Ok(Ok(role)) => role.clone(),
+            Ok(Err(_)) | Err(_) => return Err(nobody()),
+        };
+        match role {
+            Role::Alone | Role::Primary(_) => Ok(Answerer::Here),
+            Role::Replica(Some(primary)) if !was_passed_on => Ok(Answerer::There(primary)),
+            Role::Replica(_) => Err(Failure::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "This cluster manager is not the primary",
+            )),
+        }
+    }
+
+    /// Passes a request on to the primary, and the answer back.
+    pub(super) async fn relay(self: &Arc<Self>, primary: &str, mut request: Request<Received>) -> Answer {
+        let upgrade = headers::wants_upgrade(request.headers()).then(|| hyper::upgrade::on(&mut request));
+        request.headers_mut().insert(PASSED_ON_BY, self.own_name());
+        let relay = self.relay_to(primary);
+        let answer = relay.forward(request.map(net::streamed)).await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => return cannot_reach(primary, &error).into_answer(),
+        };
+        match upgrade {
+            Some(client) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                hijack::join(self, client, answer, async {})
+            }
+            _ => answer.map(net::streamed),
+        }
+    }
+
+    /// The same for a client that takes over the connection without asking: everything goes to the primary.
+    pub(super) async fn relay_all(&self, primary: &str, mut client: Stream, head: &Head) -> io::Result<()> {
+        let mut server = match self.relay_to(primary).dial().await {
+            Ok(server) => server,
+            Err(error) => return hijack::refuse(client, &cannot_reach(primary, &error)).await,
+        };
+        let own = self.own_name();
+        server.write_all(&head.raw_with(&PASSED_ON_BY, &own)).await?;
+        server.flush().await?;
+        net::tunnel(&mut client, &mut server, LAST_WORDS).await.map(drop)
+    }
+
+    fn own_name(&self) -> HeaderValue {
+        let advertise = self
+            .options
+            .replication
+            .as_ref()
+            .map(|replication| &replication.advertise);
+        let text = advertise.map_or("", String::as_str);
+        HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("another manager"))
+    }
+
+    fn relay_to(&self, primary: &str) -> Daemon {
+        let mut relay = self.relay.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*relay {
+            Some((address, daemon)) if address == primary => daemon.clone(),
+            _ => {
+                let address = Address::Tcp(primary.to_owned());
+                let daemon = Daemon::new(address, self.tls.clone(), self.options.timeouts);
+                *relay = Some((primary.to_owned(), daemon.clone()));
+                daemon
+            }
+        }
+    }
+}
+
+fn cannot_reach(primary: &str, error: &CallError) -> Failure {
+    // In the original's order.
+    Failure::internal(format!("Unable to reach primary cluster manager ({error}): {primary}"))
+}
