@@ -82,7 +82,9 @@ pub fn main() -> ExitCode {
     match &arguments.command {
         Command::Live(command) => live::perform(global, command),
         Command::Lab(_) if global.debug || global.experimental || global.log_level.is_some() => {
-            eprintln!("swarmlab: --debug, --log-level and --experimental are for manage, join, list and create");
+            eprintln!(
+                "swarmlab: --debug, --log-level and --experimental are for manage, join, list, create and discovery-service"
+            );
             ExitCode::from(USAGE)
         }
         Command::Lab(command) => conclude(execute(command)),

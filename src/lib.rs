@@ -15,6 +15,7 @@
 //! * [`net`]: sockets, TLS, tunnels and an HTTP client.
 //! * [`docker`]: the language of one Docker daemon.
 //! * [`discovery`]: who is in the cluster.
+//! * [`tokens`]: the discovery service behind `token://`.
 //! * [`manager`]: one Docker endpoint in front of many daemons.
 //! * [`cli`]: the program.
 //!
@@ -60,3 +61,4 @@ pub mod report;
 pub mod scenario;
 pub mod scheduler;
 pub mod sim;
+pub mod tokens;

@@ -13,6 +13,7 @@ mod join;
 mod list;
 mod log;
 mod manage;
+mod service;
 mod usage;
 
 use std::env;
@@ -199,6 +200,7 @@ pub fn perform(global: &GlobalArguments, command: &LiveCommand) -> ExitCode {
                 LiveCommand::Join(arguments) => join::join(arguments, &environment),
                 LiveCommand::List(arguments) => list::list(arguments, &environment),
                 LiveCommand::Create(arguments) => create::create(arguments),
+                LiveCommand::DiscoveryService(arguments) => service::service(arguments),
             }
         }
         Err(error) => Err(Fatal::Logged(error.into())),

@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules by floor: a module may use its own floor and those below.
-const FLOORS: [(&str, u32); 15] = [
+const FLOORS: [(&str, u32); 16] = [
     ("model", 0),
     ("net", 0),
     ("cluster", 1),
     ("docker", 1),
     ("discovery", 1),
     ("scheduler", 2),
+    ("tokens", 2),
     ("sim", 3),
     ("scenario", 4),
     ("metrics", 4),

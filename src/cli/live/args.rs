@@ -38,6 +38,8 @@ pub enum LiveCommand {
     /// Create a cluster token (of a hosted service that is gone)
     #[command(visible_alias = "c")]
     Create(CreateArguments),
+    /// Serve token:// discovery: clusters and their addresses, kept in a file
+    DiscoveryService(ServiceArguments),
 }
 
 #[derive(Clone, Debug, Args)]
@@ -61,21 +63,8 @@ pub struct ManageArguments {
     /// Address under which other managers reach this one [$SWARM_ADVERTISE]
     #[arg(long, visible_alias = "addr", value_name = "ADDRESS")]
     pub advertise: Option<String>,
-    /// Use TLS; --tlsverify implies it
-    #[arg(long)]
-    pub tls: bool,
-    /// Trust only certificates signed by this CA
-    #[arg(long, value_name = "FILE")]
-    pub tlscacert: Option<String>,
-    /// Certificate for TLS
-    #[arg(long, value_name = "FILE")]
-    pub tlscert: Option<String>,
-    /// Key for TLS
-    #[arg(long, value_name = "FILE")]
-    pub tlskey: Option<String>,
-    /// Use TLS and verify the other side
-    #[arg(long)]
-    pub tlsverify: bool,
+    #[command(flatten)]
+    pub tls: TlsArguments,
     /// Shortest time between two refreshes of an engine
     #[arg(long, value_name = "TIME", default_value = "30s")]
     pub engine_refresh_min_interval: String,
@@ -148,6 +137,53 @@ pub struct ListArguments {
     /// Where the addresses of the cluster are kept [$SWARM_DISCOVERY]
     #[arg(value_name = "discovery")]
     pub discovery: Vec<String>,
+}
+
+// No text for users: it would become the help of the commands that have these.
+#[derive(Clone, Debug, Default, Args)]
+pub struct TlsArguments {
+    /// Use TLS; --tlsverify implies it
+    #[arg(long)]
+    pub tls: bool,
+    /// Trust only certificates signed by this CA
+    #[arg(long, value_name = "FILE")]
+    pub tlscacert: Option<String>,
+    /// Certificate for TLS
+    #[arg(long, value_name = "FILE")]
+    pub tlscert: Option<String>,
+    /// Key for TLS
+    #[arg(long, value_name = "FILE")]
+    pub tlskey: Option<String>,
+    /// Use TLS and verify the other side
+    #[arg(long)]
+    pub tlsverify: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ServiceArguments {
+    /// Address to listen on, [tcp://|unix://]addr
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// File with the clusters and their addresses; it is made if there is none
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<String>,
+    /// Clusters that there may be
+    #[arg(long, value_name = "N", default_value = "10000", value_parser = go::parse_int)]
+    pub max_clusters: i64,
+    /// Addresses that a cluster may have
+    #[arg(long, value_name = "N", default_value = "10000", value_parser = go::parse_int)]
+    pub max_entries: i64,
+    /// Connections at the same time, half of them to one client
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = go::parse_int)]
+    pub max_connections: i64,
+    /// Requests a second from one client, and twice as many at once; 0 for any number
+    #[arg(long, value_name = "N", default_value = "50", value_parser = go::parse_int)]
+    pub rate: i64,
+    #[command(flatten)]
+    pub tls: TlsArguments,
+    /// Nothing; there is a complaint if something is given
+    #[arg(hide = true)]
+    pub arguments: Vec<String>,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 
 use crate::discovery::is_advertisable;
+use crate::manager::TlsFiles;
 
+use super::args::TlsArguments;
 use super::duration::GoDuration;
 use super::{go, program_name};
 
@@ -91,5 +94,37 @@ pub fn advertise(flag: Option<&String>, environment: &Environment, missing: &'st
     match is_advertisable(address) {
         true => Ok(address.clone()),
         false => bail!("--advertise should be of the form ip:port or hostname:port"),
+    }
+}
+
+/// The files for TLS, if it is wanted.
+pub fn tls(arguments: &TlsArguments) -> anyhow::Result<Option<TlsFiles>> {
+    let file = |path: &Option<String>| path.as_ref().map(PathBuf::from);
+    let (ca, cert, key) = (
+        file(&arguments.tlscacert),
+        file(&arguments.tlscert),
+        file(&arguments.tlskey),
+    );
+    let verify = arguments.tlsverify;
+    if !arguments.tls && !verify {
+        if ca.is_some() || cert.is_some() || key.is_some() {
+            bail!("--tlscert, --tlskey and --tlscacert require the use of either --tls or --tlsverify");
+        }
+        return Ok(None);
+    }
+    let (Some(cert), Some(key)) = (cert, key) else {
+        bail!("--tlscert and --tlskey must be provided when using --tls");
+    };
+    if verify && ca.is_none() {
+        bail!("--tlscacert must be provided when using --tlsverify");
+    }
+    Ok(Some(TlsFiles { ca, cert, key, verify }))
+}
+
+/// The value of a flag that is a number above zero.
+pub fn count<T: TryFrom<i64>>(flag: &str, value: i64) -> anyhow::Result<T> {
+    match T::try_from(value) {
+        Ok(count) if value > 0 => Ok(count),
+        _ => bail!("--{flag} should be a positive number"),
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -11,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::discovery::{self, Discovery};
-use crate::manager::{self, Options, Replication, TlsFiles};
+use crate::manager::{self, Options, Replication};
 use crate::model::Overcommit;
 use crate::scheduler::Filter;
 
@@ -52,7 +51,7 @@ pub fn manage(
 
 /// Reads and checks the arguments of a manager.
 fn options(arguments: &ManageArguments, environment: &Environment) -> anyhow::Result<Options> {
-    let tls = tls(arguments)?;
+    let tls = checks::tls(&arguments.tls)?;
     let (refresh_min, refresh_max) = refresh_intervals(arguments)?;
     if arguments.engine_refresh_retry != 3 {
         bail!("--engine-refresh-retry is deprecated. Use --engine-failure-retry");
@@ -92,29 +91,6 @@ fn options(arguments: &ManageArguments, environment: &Environment) -> anyhow::Re
         replication,
         ..Options::new(&discovery)
     })
-}
-
-fn tls(arguments: &ManageArguments) -> anyhow::Result<Option<TlsFiles>> {
-    let file = |path: &Option<String>| path.as_ref().map(PathBuf::from);
-    let (ca, cert, key) = (
-        file(&arguments.tlscacert),
-        file(&arguments.tlscert),
-        file(&arguments.tlskey),
-    );
-    let verify = arguments.tlsverify;
-    if !arguments.tls && !verify {
-        if ca.is_some() || cert.is_some() || key.is_some() {
-            bail!("--tlscert, --tlskey and --tlscacert require the use of either --tls or --tlsverify");
-        }
-        return Ok(None);
-    }
-    let (Some(cert), Some(key)) = (cert, key) else {
-        bail!("--tlscert and --tlskey must be provided when using --tls");
-    };
-    if verify && ca.is_none() {
-        bail!("--tlscacert must be provided when using --tlsverify");
-    }
-    Ok(Some(TlsFiles { ca, cert, key, verify }))
 }
 
 fn refresh_intervals(arguments: &ManageArguments) -> anyhow::Result<(Duration, Duration)> {
@@ -252,6 +228,7 @@ mod tests {
 
     use crate::cli::args::{Arguments, Command};
     use crate::cli::live::args::LiveCommand;
+    use crate::manager::TlsFiles;
     use crate::scheduler::Strategy;
 
     fn parsed(line: &[&str], environment: &Environment) -> anyhow::Result<Options> {
