@@ -12,6 +12,7 @@ mod kv;
 mod nodes;
 pub mod range;
 mod store;
+mod token;
 #[cfg(feature = "zookeeper")]
 mod zookeeper;
 
@@ -31,6 +32,7 @@ pub use error::DiscoveryError;
 pub use file::FILE_BYTES_MAX;
 pub use range::{ENTRIES_MAX, ENTRY_BYTES_MAX};
 pub use store::StoreError;
+pub use token::{TokenError, URL_OPTION, create_token};
 
 /// The outcome of a registration, when it is there.
 pub type Registration<'a> = Pin<Box<dyn Future<Output = Result<(), DiscoveryError>> + Send + 'a>>;
@@ -65,8 +67,7 @@ pub fn open(url: &str, options: &BTreeMap<String, String>) -> Result<Arc<dyn Dis
         // The first of a list whose scheme was left out.
         "unix" => Ok(Arc::new(nodes::Nodes::parse(url)?)),
         "file" => Ok(Arc::new(file::File::new(rest))),
-        "token" if token(rest).is_empty() => Err(DiscoveryError::EmptyToken),
-        "token" => Err(DiscoveryError::NotBuiltIn("token")),
+        "token" => Ok(Arc::new(token::Cluster::open(rest, options)?)),
         "consul" => Ok(Arc::new(Kv::open(Kind::Consul, rest, options)?)),
         "etcd" => Ok(Arc::new(Kv::open(Kind::Etcd, rest, options)?)),
         #[cfg(feature = "zookeeper")]
@@ -75,11 +76,6 @@ pub fn open(url: &str, options: &BTreeMap<String, String>) -> Result<Arc<dyn Dis
         "zk" => Err(DiscoveryError::NotBuiltIn("zk")),
         _ => Err(DiscoveryError::NotSupported),
     }
-}
-
-/// The token of `<token>` or `<host>/<path>/<token>`.
-fn token(rest: &str) -> &str {
-    rest.rsplit_once('/').map_or(rest, |(_, token)| token)
 }
 
 #[cfg(test)]
@@ -113,6 +109,6 @@ mod tests {
             assert_eq!(fault(url), "token is empty");
         }
         assert_eq!(fault("consul://a,b/x"), "consul does not support multiple endpoints");
-        assert!(fault("token://abc").contains("is not built in yet"));
+        assert!(fault("token://abc").contains("there is no public discovery service"));
     }
 }

@@ -199,7 +199,7 @@ pub fn perform(global: &GlobalArguments, command: &LiveCommand) -> ExitCode {
                 LiveCommand::Manage(arguments) => manage::manage(arguments, global.experimental, debug, &environment),
                 LiveCommand::Join(arguments) => join::join(arguments, &environment),
                 LiveCommand::List(arguments) => list::list(arguments, &environment),
-                LiveCommand::Create(arguments) => create::create(arguments),
+                LiveCommand::Create(arguments) => create::create(arguments, &environment),
                 LiveCommand::DiscoveryService(arguments) => service::service(arguments),
             }
         }

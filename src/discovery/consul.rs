@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::net::{self, Body, Client};
 
-use super::store::http::{self, Answer};
+use super::store::http::{self, Answer, escaped};
 use super::store::{Ending, Lease, Mark, PATIENCE, Place, StoreError};
 
 /// What the original's library marks its keys with.
@@ -182,18 +182,4 @@ fn index(answer: &Answer) -> Mark {
         .and_then(|text| text.to_str().ok()?.parse().ok());
     // Not less than 1, as 0 would not wait.
     Mark(index.unwrap_or(1).max(1))
-}
-
-/// A key as a part of a path, in which slashes stay.
-fn escaped(key: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~/:".contains(&byte);
-    let mut escaped = String::with_capacity(key.len());
-    for byte in key.bytes() {
-        if plain(byte) {
-            escaped.push(char::from(byte));
-        } else {
-            escaped.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    escaped
 }

@@ -6,6 +6,7 @@ use super::entry::EntryError;
 use super::file::FILE_BYTES_MAX;
 use super::range::{ENTRIES_MAX, ENTRY_BYTES_MAX};
 use super::store::StoreError;
+use super::token::TokenError;
 use crate::net::tls::TlsError;
 
 /// Why there is no list, or no registration.
@@ -17,9 +18,6 @@ pub enum DiscoveryError {
     /// The scheme is known, but nothing stands behind it.
     #[error("{0}:// discovery is not built in yet; use file://<path> or [nodes://]<ip1>:<port>,<ip2>:<port>")]
     NotBuiltIn(&'static str),
-    /// `token://` without a token.
-    #[error("token is empty")]
-    EmptyToken,
     /// `consul://` with more than one host.
     #[error("consul does not support multiple endpoints")]
     ManyEndpoints,
@@ -35,6 +33,9 @@ pub enum DiscoveryError {
     /// A store does not do what it is asked for.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A discovery service does not do what it is asked for, or none is named.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// A list that is to be kept when it turns empty has done so.
     #[error("the store no longer has any of {0} addresses; they are kept as long as it is empty (kv.keep-when-empty)")]
     TurnedEmpty(usize),

@@ -250,4 +250,18 @@ pub(super) mod http {
             Err(_) => Err(StoreError::Silent(client.address().to_string())),
         }
     }
+
+    /// A text as a part of a path, in which slashes stay.
+    pub fn escaped(key: &str) -> String {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~/:".contains(&byte);
+        let mut escaped = String::with_capacity(key.len());
+        for byte in key.bytes() {
+            if plain(byte) {
+                escaped.push(char::from(byte));
+            } else {
+                escaped.push_str(&format!("%{byte:02X}"));
+            }
+        }
+        escaped
+    }
 }

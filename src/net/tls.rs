@@ -9,7 +9,7 @@ use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVe
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::server::{ResolvesServerCertUsingSni, WebPkiClientVerifier};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{
     ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme, SupportedProtocolVersion,
@@ -82,7 +82,9 @@ pub fn load(files: &Files) -> Result<Tls, TlsError> {
     let chain = certificates(&files.cert).map_err(&fault)?;
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| fault(pem_error(&files.key, &error)))?;
     let roots = if files.verify {
-        Some(Arc::new(authorities(files)?))
+        let ca = files.ca.as_ref();
+        let ca = ca.ok_or_else(|| TlsError::Authority("no file is given".to_owned()))?;
+        Some(Arc::new(authorities(ca)?))
     } else {
         None
     };
@@ -123,6 +125,33 @@ pub fn load(files: &Files) -> Result<Tls, TlsError> {
     })
 }
 
+/// For dialling only: verifies servers against the certificates in `ca`, and has none to show. Nobody can be served with
+/// it.
+///
+/// # Errors
+///
+/// The file cannot be read, or holds something else.
+pub fn trusting(ca: &Path) -> Result<Tls, TlsError> {
+    let provider = Arc::new(ring::default_provider());
+    let fault = |error: rustls::Error| TlsError::Authority(error.to_string());
+    let mut client = ClientConfig::builder_with_provider(provider.clone())
+        .with_protocol_versions(&VERSIONS)
+        .map_err(fault)?
+        .with_root_certificates(authorities(ca)?)
+        .with_no_client_auth();
+    client.alpn_protocols = vec![ALPN.to_vec()];
+    let server = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&VERSIONS)
+        .map_err(fault)?
+        .with_no_client_auth()
+        // It knows no name, so every handshake fails.
+        .with_cert_resolver(Arc::new(ResolvesServerCertUsingSni::new()));
+    Ok(Tls {
+        server: Arc::new(server),
+        client: Arc::new(client),
+    })
+}
+
 /// All certificates of a file, at least one.
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let read = CertificateDer::pem_file_iter(path).map_err(|error| pem_error(path, &error))?;
@@ -143,11 +172,7 @@ fn pem_error(path: &Path, error: &rustls::pki_types::pem::Error) -> String {
     }
 }
 
-fn authorities(files: &Files) -> Result<RootCertStore, TlsError> {
-    let path = files
-        .ca
-        .as_ref()
-        .ok_or_else(|| TlsError::Authority("no file is given".to_owned()))?;
+fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path).map_err(TlsError::Authority)? {
         roots

@@ -3,11 +3,13 @@
 //! Times are milliseconds since the Unix epoch, so that what is due while nothing runs is gone at the next start. Every
 //! transaction is on the disk before it counts as done.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use redb::backends::FileBackend;
 use redb::{
     Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, Table, TableDefinition, WriteTransaction,
 };
@@ -134,19 +136,26 @@ impl Register {
             reason,
         };
         let is_new = !path.exists();
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            // Tokens are keys: nobody else should read them.
+            .mode(0o600)
+            .open(path)
+            .map_err(|error| fault(error.to_string()))?;
+        let file = FileBackend::new(file).map_err(|error| fault(error.to_string()))?;
         let database = Database::builder()
             .set_cache_size(CACHE_BYTES)
-            .create(path)
+            .create_with_backend(file)
             .map_err(|error| fault(error.to_string()))?;
         let register = Register {
             database,
             limits: limits.clone(),
             clock,
         };
-        // Makes the tables, so that readers find them.
-        register
-            .apply(&[Order::Sweep])
-            .map_err(|error| fault(error.to_string()))?;
+        register.prepare().map_err(|error| fault(error.to_string()))?;
         if is_new {
             // The name of a file is on the disk only when its directory is.
             let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
@@ -155,6 +164,18 @@ impl Register {
             synced.map_err(|error| fault(error.to_string()))?;
         }
         Ok(register)
+    }
+
+    /// Makes the tables, so that readers find them, and removes what came to be due while nothing ran.
+    fn prepare(&self) -> Result<(), redb::Error> {
+        let transaction = self.database.begin_write()?;
+        {
+            let now = (self.clock)();
+            let mut tables = Tables::open(&transaction, &self.limits)?;
+            tables.expire(now)?;
+            tables.sweep(now)?;
+        }
+        Ok(transaction.commit()?)
     }
 
     /// Carries out orders in one transaction. When this returns, it is on the disk, or nothing of it has happened.
@@ -167,14 +188,18 @@ impl Register {
         let mut transaction = self.database.begin_write()?;
         // So that a start after a crash does not have to read the whole file.
         transaction.set_quick_repair(true);
-        let outcomes = {
+        let (outcomes, altered) = {
             let mut tables = Tables::open(&transaction, &self.limits)?;
             // First, so that what is due is in nobody's way.
             tables.expire(now)?;
             let outcomes = orders.iter().map(|order| tables.carry_out(order, now));
-            outcomes.collect::<Result<Vec<_>, redb::Error>>()?
+            (outcomes.collect::<Result<Vec<_>, redb::Error>>()?, tables.altered)
         };
-        transaction.commit()?;
+        // What is refused costs the disk nothing.
+        match altered {
+            true => transaction.commit()?,
+            false => transaction.abort()?,
+        }
         Ok(outcomes)
     }
 
@@ -225,6 +250,8 @@ struct Tables<'a> {
     entries: Table<'a, (Key, &'static str), u64>,
     expiries: Table<'a, (u64, Key, &'static str), ()>,
     limits: &'a Limits,
+    /// Whether there is anything to write.
+    altered: bool,
 }
 
 impl<'a> Tables<'a> {
@@ -234,6 +261,7 @@ impl<'a> Tables<'a> {
             entries: transaction.open_table(ENTRIES)?,
             expiries: transaction.open_table(EXPIRIES)?,
             limits,
+            altered: false,
         })
     }
 
@@ -243,7 +271,7 @@ impl<'a> Tables<'a> {
                 if self.clusters.len()? >= self.limits.clusters {
                     return Ok(Err(Refusal::TooManyClusters(self.limits.clusters)));
                 }
-                self.clusters.insert(&token.0, (now, 0, false))?;
+                self.put(*token, (now, 0, false))?;
             }
             Order::Register { token, address, ttl } => return self.register(*token, address, *ttl, now),
             Order::Withdraw { token, address } => {
@@ -258,11 +286,11 @@ impl<'a> Tables<'a> {
                     return Ok(Err(Refusal::NoSuchAddress));
                 };
                 self.expiries.remove((expiry, &token.0, address.as_str()))?;
-                self.clusters.insert(&token.0, (now, entries.saturating_sub(1), true))?;
+                self.put(*token, (now, entries.saturating_sub(1), true))?;
             }
             Order::Note(token) => {
                 if let Some((_, entries, ever)) = self.cluster(*token)? {
-                    self.clusters.insert(&token.0, (now, entries, ever))?;
+                    self.put(*token, (now, entries, ever))?;
                 }
             }
             Order::Sweep => self.sweep(now)?,
@@ -272,6 +300,13 @@ impl<'a> Tables<'a> {
 
     fn cluster(&self, token: Token) -> Result<Option<(u64, u64, bool)>, redb::Error> {
         Ok(self.clusters.get(&token.0)?.map(|cluster| cluster.value()))
+    }
+
+    /// Every order that alters anything alters its cluster, if only when it was last used.
+    fn put(&mut self, token: Token, cluster: (u64, u64, bool)) -> Result<(), redb::Error> {
+        self.altered = true;
+        self.clusters.insert(&token.0, cluster)?;
+        Ok(())
     }
 
     fn register(
@@ -301,7 +336,7 @@ impl<'a> Tables<'a> {
         let expiry = now.saturating_add(millis(ttl));
         self.entries.insert(key, expiry)?;
         self.expiries.insert((expiry, &token.0, address), ())?;
-        self.clusters.insert(&token.0, (now, entries, true))?;
+        self.put(token, (now, entries, true))?;
         Ok(Ok(()))
     }
 
@@ -320,8 +355,9 @@ impl<'a> Tables<'a> {
         for (expiry, owner, address) in due {
             self.expiries.remove((expiry, &owner, address.as_str()))?;
             self.entries.remove((&owner, address.as_str()))?;
+            self.altered = true;
             if let Some((used, entries, ever)) = self.cluster(Token(owner))? {
-                self.clusters.insert(&owner, (used, entries.saturating_sub(1), ever))?;
+                self.put(Token(owner), (used, entries.saturating_sub(1), ever))?;
             }
         }
         Ok(())
@@ -343,6 +379,7 @@ impl<'a> Tables<'a> {
         }
         for token in due {
             self.clusters.remove(&token)?;
+            self.altered = true;
         }
         Ok(())
     }

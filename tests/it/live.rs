@@ -2,7 +2,7 @@
 //! chooses, and nothing depends on how fast the machine is.
 
 mod calls;
-mod certificates;
+pub mod certificates;
 pub mod fake;
 mod forwarding;
 mod heads;

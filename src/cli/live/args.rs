@@ -35,7 +35,7 @@ pub enum LiveCommand {
     /// List the addresses in a cluster
     #[command(visible_alias = "l")]
     List(ListArguments),
-    /// Create a cluster token (of a hosted service that is gone)
+    /// Create a cluster of a discovery service, and print its token
     #[command(visible_alias = "c")]
     Create(CreateArguments),
     /// Serve token:// discovery: clusters and their addresses, kept in a file
@@ -93,6 +93,9 @@ pub struct ManageArguments {
     /// Option of the discovery
     #[arg(long, value_name = "KEY=VALUE")]
     pub discovery_opt: Vec<String>,
+    /// Where the discovery service of token:// is, http(s)://host:port [$SWARM_DISCOVERY_URL]
+    #[arg(long, value_name = "URL")]
+    pub discovery_url: Option<String>,
     /// Refresh an engine first when containers are listed by its name
     #[arg(long)]
     pub refresh_on_node_filter: bool,
@@ -121,6 +124,9 @@ pub struct JoinArguments {
     /// Option of the discovery
     #[arg(long, value_name = "KEY=VALUE")]
     pub discovery_opt: Vec<String>,
+    /// Where the discovery service of token:// is, http(s)://host:port [$SWARM_DISCOVERY_URL]
+    #[arg(long, value_name = "URL")]
+    pub discovery_url: Option<String>,
     /// Where the addresses of the cluster are kept [$SWARM_DISCOVERY]
     #[arg(value_name = "discovery")]
     pub discovery: Vec<String>,
@@ -134,6 +140,9 @@ pub struct ListArguments {
     /// Option of the discovery
     #[arg(long, value_name = "KEY=VALUE")]
     pub discovery_opt: Vec<String>,
+    /// Where the discovery service of token:// is, http(s)://host:port [$SWARM_DISCOVERY_URL]
+    #[arg(long, value_name = "URL")]
+    pub discovery_url: Option<String>,
     /// Where the addresses of the cluster are kept [$SWARM_DISCOVERY]
     #[arg(value_name = "discovery")]
     pub discovery: Vec<String>,
@@ -188,6 +197,12 @@ pub struct ServiceArguments {
 
 #[derive(Clone, Debug, Args)]
 pub struct CreateArguments {
+    /// Option of the discovery
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub discovery_opt: Vec<String>,
+    /// Where the discovery service of token:// is, http(s)://host:port [$SWARM_DISCOVERY_URL]
+    #[arg(long, value_name = "URL")]
+    pub discovery_url: Option<String>,
     /// Nothing; there is a complaint if something is given
     #[arg(hide = true)]
     pub arguments: Vec<String>,

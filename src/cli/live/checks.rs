@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use crate::discovery::is_advertisable;
+use crate::discovery::{URL_OPTION, is_advertisable};
 use crate::manager::TlsFiles;
 
 use super::args::TlsArguments;
@@ -19,6 +19,7 @@ use super::{go, program_name};
 pub struct Environment {
     pub debug: bool,
     pub discovery: Option<String>,
+    pub discovery_url: Option<String>,
     pub advertise: Option<String>,
     pub host: Option<String>,
 }
@@ -30,6 +31,7 @@ impl Environment {
             // What is no truth value counts as none, as in the original.
             debug: text("DEBUG").is_some_and(|text| go::parse_bool(&text).unwrap_or(false)),
             discovery: text("SWARM_DISCOVERY"),
+            discovery_url: text("SWARM_DISCOVERY_URL"),
             advertise: text("SWARM_ADVERTISE"),
             host: text("SWARM_HOST"),
         }
@@ -54,14 +56,25 @@ pub fn discovery(arguments: &[String], environment: &Environment, command: &str)
     }
 }
 
-/// The values of `--discovery-opt`; the last one with a key counts.
-pub fn discovery_options(options: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
-    options
+/// The values of `--discovery-opt`; the last one with a key counts. Where the service of `token://` is, is one of them,
+/// which `--discovery-url` replaces and the environment provides.
+pub fn discovery_options(
+    options: &[String],
+    url: Option<&String>,
+    environment: &Environment,
+) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut options: BTreeMap<String, String> = options
         .iter()
         .map(|option| option.split_once('='))
         .map(|pair| pair.map(|(key, value)| (key.to_owned(), value.to_owned())))
         .collect::<Option<_>>()
-        .context("--discovery-opt must contain key=value strings")
+        .context("--discovery-opt must contain key=value strings")?;
+    if let Some(url) = url {
+        options.insert(URL_OPTION.to_owned(), url.clone());
+    } else if let Some(url) = &environment.discovery_url {
+        options.entry(URL_OPTION.to_owned()).or_insert_with(|| url.clone());
+    }
+    Ok(options)
 }
 
 /// The value of a flag that is a span.

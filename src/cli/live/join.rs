@@ -72,7 +72,10 @@ fn announcement(arguments: &JoinArguments, environment: &Environment) -> anyhow:
         Some(ttl) if ttl > heartbeat => ttl,
         _ => bail!("--ttl must be strictly superior to the heartbeat value"),
     };
-    let discovery = discovery::open(&url, &discovery_options(&arguments.discovery_opt)?)?;
+    let discovery = discovery::open(
+        &url,
+        &discovery_options(&arguments.discovery_opt, arguments.discovery_url.as_ref(), environment)?,
+    )?;
     Ok(Announcement {
         discovery,
         url,

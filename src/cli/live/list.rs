@@ -16,7 +16,8 @@ pub fn list(arguments: &ListArguments, environment: &Environment) -> Result<(), 
     let url = checks::discovery(&arguments.discovery, environment, "list").map_err(Fatal::Plain)?;
     let timeout = positive_span("timeout", &arguments.timeout).map_err(Fatal::Plain)?;
     // The original reads these where every command does, and that logs its errors.
-    let options = discovery_options(&arguments.discovery_opt).map_err(Fatal::Logged)?;
+    let options = discovery_options(&arguments.discovery_opt, arguments.discovery_url.as_ref(), environment)
+        .map_err(Fatal::Logged)?;
     let opened = discovery::open(&url, &options);
     let discovery = opened.map_err(|error| Fatal::Plain(error.into()))?;
     let entries = first(discovery, timeout).map_err(Fatal::Plain)?;

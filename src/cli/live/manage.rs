@@ -62,7 +62,7 @@ fn options(arguments: &ManageArguments, environment: &Environment) -> anyhow::Re
     };
     let discovery = checks::discovery(&arguments.discovery, environment, "manage")?;
     let heartbeat = heartbeat(&arguments.heartbeat)?;
-    let discovery_options = discovery_options(&arguments.discovery_opt)?;
+    let discovery_options = discovery_options(&arguments.discovery_opt, arguments.discovery_url.as_ref(), environment)?;
     // The manager opens it again; here is where its faults are told.
     let opened = discovery::open(&discovery, &discovery_options)?;
     let strategy = arguments.strategy.parse()?;
@@ -268,6 +268,8 @@ mod tests {
             "--cluster-opt=swarm.createretry=0x2",
             "--discovery-opt=k=1",
             "--discovery-opt=k=v=w",
+            "--discovery-opt=token.url=u",
+            "--discovery-url=http://h:1",
             "--refresh-on-node-filter",
             "--container-name-refresh-filter=x",
             "a:1",
@@ -290,7 +292,9 @@ mod tests {
             cors: true,
             overcommit: Overcommit::from_fraction(0.5).expect("within bounds"),
             create_retry: 2,
-            discovery_options: [("k".to_owned(), "v=w".to_owned())].into(),
+            discovery_options: [("k", "v=w"), ("token.url", "http://h:1")]
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into(),
             refresh_on_node_filter: true,
             container_name_refresh_filter: "x".to_owned(),
             ..Options::new("a:1")

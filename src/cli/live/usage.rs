@@ -6,8 +6,9 @@ use clap::{Arg, ArgAction, Command};
 
 use super::flags::is_switch;
 
-const DISCOVERY_FORMS: [&str; 6] = [
+const DISCOVERY_FORMS: [&str; 7] = [
     "token://<token>",
+    "token://<host>/<path>/<token>",
     "consul://<ip>/<path>",
     "etcd://<ip1>,<ip2>/<path>",
     "file://path/to/file",

@@ -165,6 +165,10 @@ fn files_that_are_no_register_are_told() {
     );
     assert!(fault(&scratch.directory.path().join("none/register")).contains("none/register"));
     let _open = scratch.open();
+    let mode = std::fs::metadata(scratch.directory.path().join("register"))
+        .expect("a file")
+        .permissions();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600);
     assert!(
         fault(&scratch.directory.path().join("register")).contains("open"),
         "only once at a time"

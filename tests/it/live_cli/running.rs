@@ -9,16 +9,16 @@ use std::thread;
 use std::time::Duration;
 
 /// Longest wait for anything; ends only on failure.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running command and the lines that it prints.
-struct Running {
+pub struct Running {
     child: Child,
     lines: Receiver<String>,
 }
 
 impl Running {
-    fn start(line: &str) -> Running {
+    pub fn start(line: &str) -> Running {
         let mut command = swarmlab(&words(line));
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the program starts");
         let output = child.stdout.take().expect("a pipe");
@@ -34,7 +34,7 @@ impl Running {
     }
 
     /// Waits for a line with this text.
-    fn expect(&self, text: &str) -> String {
+    pub fn expect(&self, text: &str) -> String {
         loop {
             let line = self.lines.recv_timeout(PATIENCE);
             let line = line.unwrap_or_else(|_| panic!("no line with {text}"));
@@ -45,7 +45,7 @@ impl Running {
     }
 
     /// Ends it and returns its exit code.
-    fn end(mut self, signal: &str) -> Option<i32> {
+    pub fn end(mut self, signal: &str) -> Option<i32> {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args([signal, &id]).status().expect("kill");
         assert!(sent.success());
