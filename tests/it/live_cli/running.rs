@@ -19,7 +19,10 @@ pub struct Running {
 
 impl Running {
     pub fn start(line: &str) -> Running {
-        let mut command = swarmlab(&words(line));
+        Running::of(swarmlab(&words(line)))
+    }
+
+    pub fn of(mut command: Command) -> Running {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the program starts");
         let output = child.stdout.take().expect("a pipe");
         let (sender, lines) = channel();
@@ -45,10 +48,15 @@ impl Running {
     }
 
     /// Ends it and returns its exit code.
-    pub fn end(mut self, signal: &str) -> Option<i32> {
+    pub fn end(self, signal: &str) -> Option<i32> {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args([signal, &id]).status().expect("kill");
         assert!(sent.success());
+        self.wait()
+    }
+
+    /// Waits until it has ended by itself, and returns its exit code.
+    pub fn wait(mut self) -> Option<i32> {
         self.child.wait().expect("it ends").code()
     }
 }

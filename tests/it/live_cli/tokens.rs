@@ -25,7 +25,11 @@ impl Service {
 
     fn listen(address: &str, data: &Path, flags: &str) -> Service {
         let data = data.display();
-        let running = Running::start(&format!("discovery-service --listen {address} --data {data} {flags}"));
+        let line = format!("discovery-service --listen {address} --data {data} {flags}");
+        Service::of(Running::start(&line))
+    }
+
+    fn of(running: Running) -> Service {
         let line = running.expect("msg=\"Listening for HTTP\"");
         let address = line.split("addr=\"").nth(1).expect("an address");
         Service {
@@ -210,6 +214,39 @@ fn nothing_that_was_acknowledged_is_lost_when_the_service_is_killed() {
         for address in acknowledged.iter() {
             assert!(list.binary_search(address).is_ok(), "{address} is lost");
         }
+    }
+}
+
+/// A service whose file may not become larger than it soon must, as on a full disk.
+#[test]
+fn a_service_that_cannot_write_acknowledges_nothing_more_and_ends() {
+    let (_directory, path) = data();
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "trap '' XFSZ; ulimit -f 1000; exec \"$0\" \"$@\""])
+        .args([env!("CARGO_BIN_EXE_swarmlab"), "discovery-service", "--rate", "0"])
+        .args(["--listen", "127.0.0.1:0", "--data"])
+        .arg(&path)
+        .stdin(Stdio::null());
+    let service = Service::of(Running::of(command));
+    let token = service.create();
+    let mut connection = BufReader::new(TcpStream::connect(&service.address).expect("a connection"));
+    let mut acknowledged = Vec::new();
+    let status = loop {
+        let address = format!("h-{}-{}:1", acknowledged.len(), "x".repeat(300));
+        match post(&mut connection, &token, &address, 3600).expect("an answer") {
+            200 => acknowledged.push(address),
+            status => break status,
+        }
+    };
+    assert_eq!(status, 503);
+    assert!(!acknowledged.is_empty());
+    service.running.expect("level=fatal msg=\"the register failed: ");
+    assert_eq!(service.running.wait(), Some(1));
+    let service = Service::start(&path, "");
+    let list = service.list(&token);
+    for address in &acknowledged {
+        assert!(list.contains(address), "{address} is lost");
     }
 }
 
