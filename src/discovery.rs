@@ -10,9 +10,12 @@ mod etcd;
 mod file;
 mod kv;
 mod nodes;
+#[cfg(test)]
+mod played;
 pub mod range;
 mod store;
 mod token;
+mod trouble;
 #[cfg(feature = "zookeeper")]
 mod zookeeper;
 

@@ -75,6 +75,11 @@ impl Consul {
         // Consul may let a session live for twice its TTL, but never for less.
         let lasts = ttl / 2;
         let body = json!({
+            // Nothing but the TTL may end a session. By default Consul ends it as soon as the agent that it was made
+            // through is found dead, which is sooner than its owner, who may live, can know. (The second is what newer
+            // versions call the first.)
+            "Checks": [],
+            "NodeChecks": [],
             "Behavior": match ending { Ending::Delete => "delete", Ending::Release => "release" },
             "LockDelay": "1ms",
             "TTL": format!("{}ms", lasts.as_millis()),
@@ -98,14 +103,23 @@ impl Consul {
     }
 
     pub async fn put(&self, lease: &Lease, key: &str, value: &str) -> Result<(), StoreError> {
-        match self.claim(lease, key, value).await? {
-            true => Ok(()),
-            // An earlier life's session holds it, which is about to end; the value is what counts.
-            false => self
-                .put_to(&format!("/v1/kv/{}?flags={FLAGS}", escaped(key)), value.to_owned())
-                .await
-                .map(drop),
+        for _ in 0..3 {
+            if self.claim(lease, key, value).await? {
+                return Ok(());
+            }
+            // An earlier life's session holds it, and would take it along when it ends. Taken over, it is never gone.
+            let path = format!("/v1/kv/{}", escaped(key));
+            let answer = self.get(&format!("{path}?consistent"), PATIENCE).await?;
+            let pairs = self.pairs(&answer)?;
+            if let Some(holder) = pairs.iter().find_map(|pair| pair["Session"].as_str()) {
+                let path = format!("{path}?release={}&flags={FLAGS}", escaped(holder));
+                self.put_to(&path, value.to_owned()).await?;
+            }
         }
+        Err(StoreError::Refused {
+            address: self.agent.address().to_string(),
+            message: format!("the key {key} is held by another session"),
+        })
     }
 
     pub async fn claim(&self, lease: &Lease, key: &str, value: &str) -> Result<bool, StoreError> {

@@ -8,11 +8,14 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::error::DiscoveryError;
-use super::kv::Pauses;
 use super::store::{Ending, Lease, Place, Store, StoreError};
+use super::trouble::{Pauses, Trouble, Troubles};
 
 /// The longest wait for news of the leader before the store is asked again.
 const LOOK: Duration = Duration::from_secs(15);
+
+/// How long a store is tried to be told that a lease is not wanted.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -46,28 +49,39 @@ impl Election {
     ///
     /// The store cannot be asked. The candidate may stand again.
     pub async fn campaign(&self, candidate: &str, ttl: Duration) -> Result<Leadership, DiscoveryError> {
-        let mut lease = self.store.grant(ttl, Ending::Release).await?;
+        let mut pauses = Pauses::new(ttl / 3);
         loop {
-            let claimed = match self.store.renew(&lease).await {
-                Ok(until) => self
-                    .store
-                    .claim(&lease, &self.key, candidate)
-                    .await
-                    .map(|won| won.then_some(until)),
-                Err(error) => Err(error),
-            };
-            match claimed {
-                Ok(Some(until)) => return Ok(self.lead(lease, until)),
-                Ok(None) => {}
-                Err(StoreError::LeaseLost) => {
-                    lease = self.store.grant(ttl, Ending::Release).await?;
-                    continue;
+            let lease = self.store.grant(ttl, Ending::Release).await?;
+            match self.stand(&lease, candidate).await {
+                Ok(until) => return Ok(self.lead(lease, until)),
+                Err(StoreError::LeaseLost) => tokio::time::sleep(pauses.next()).await,
+                Err(error) => {
+                    // The claim may have succeeded without our hearing of it: nobody would lead until the lease has run
+                    // out.
+                    let store = Arc::clone(&self.store);
+                    tokio::spawn(async move { tokio::time::timeout(FAREWELL, store.revoke(&lease)).await });
+                    return Err(error.into());
                 }
-                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Claims the key until it is ours. Returns until when the lease is certain to last.
+    async fn stand(&self, lease: &Lease, candidate: &str) -> Result<Instant, StoreError> {
+        let mut pauses = Pauses::new(lease.lasts / 3);
+        loop {
+            let until = self.store.renew(lease).await?;
+            if self.store.claim(lease, &self.key, candidate).await? {
+                return Ok(until);
             }
             let (leader, mark) = self.store.read(&self.key).await?;
             if leader.is_some() {
+                pauses.restart();
                 self.store.wait(Place::Key(&self.key), mark, lease.lasts / 3).await?;
+            } else {
+                // Given free between the two questions, or kept free for a while, as Consul does after a holder whose
+                // lock delay is longer than ours.
+                tokio::time::sleep(pauses.next()).await;
             }
         }
     }
@@ -105,31 +119,37 @@ impl Election {
     }
 
     async fn tell(&self, leaders: &mpsc::Sender<Result<Option<String>, DiscoveryError>>) {
-        let mut pauses = Pauses::new(LOOK);
+        let mut troubles = Troubles::none(LOOK);
         let mut told: Option<Option<String>> = None;
-        let mut in_trouble = false;
         loop {
-            let outcome = match self.store.read(&self.key).await {
+            let (error, trouble) = match self.store.read(&self.key).await {
                 Ok((leader, mark)) => {
-                    in_trouble = false;
-                    pauses.restart();
+                    troubles.looked();
                     if told.as_ref() != Some(&leader) {
                         if leaders.send(Ok(leader.clone())).await.is_err() {
                             return;
                         }
                         told = Some(leader);
                     }
-                    self.store.wait(Place::Key(&self.key), mark, LOOK).await
+                    match self.store.wait(Place::Key(&self.key), mark, LOOK).await {
+                        Ok(()) => {
+                            troubles.waited();
+                            continue;
+                        }
+                        Err(_) if troubles.forgives() => continue,
+                        Err(error) => (error.into(), Trouble::Watch),
+                    }
                 }
-                Err(error) => Err(error),
+                Err(error) => {
+                    let error = error.into();
+                    let trouble = Trouble::of(&error);
+                    (error, trouble)
+                }
             };
-            if let Err(error) = outcome {
-                if !in_trouble && leaders.send(Err(error.into())).await.is_err() {
-                    return;
-                }
-                in_trouble = true;
-                tokio::time::sleep(pauses.next()).await;
+            if troubles.is_news(trouble) && leaders.send(Err(error)).await.is_err() {
+                return;
             }
+            tokio::time::sleep(troubles.pause()).await;
         }
     }
 }

@@ -70,7 +70,7 @@ impl Etcd {
 
     /// A watch is an answer that never ends. The first event ends it here.
     pub async fn wait(&self, place: Place<'_>, mark: Mark, at_most: Duration) -> Result<(), StoreError> {
-        let next = (mark.0 + 1).to_string();
+        let next = mark.0.saturating_add(1).to_string();
         let create = match place {
             Place::Key(key) => json!({ "key": encoded(key), "start_revision": next }),
             Place::Below(directory) => {
@@ -83,6 +83,13 @@ impl Etcd {
         let watching = async {
             let opening = tokio::time::timeout(PATIENCE, member.send(request)).await;
             let answer = opening.map_err(|_| StoreError::Silent(member.address().to_string()))??;
+            if !answer.status().is_success() {
+                // Such as to one for whom the introduction is over, which the next look repeats.
+                return Err(StoreError::Refused {
+                    address: member.address().to_string(),
+                    message: format!("a watch is answered with {}", answer.status()),
+                });
+            }
             let mut body = answer.into_body();
             let mut message = Vec::new();
             loop {
@@ -206,8 +213,10 @@ impl Etcd {
     async fn call_one(&self, member: &Client, path: &str, body: &Value) -> Result<Value, StoreError> {
         self.introduce(member, false).await?;
         let mut answer = http::ask(member, self.request(path, body)?, PATIENCE).await?;
-        if answer.status == StatusCode::UNAUTHORIZED && self.user.is_some() {
-            // The store forgets who was introduced after a while.
+        // The store forgets who was introduced after a while, and wants to be told again when rights have changed.
+        let is_forgotten =
+            answer.status == StatusCode::UNAUTHORIZED || answer.text().contains("revision of auth store is old");
+        if !answer.status.is_success() && is_forgotten && self.user.is_some() {
             self.introduce(member, true).await?;
             answer = http::ask(member, self.request(path, body)?, PATIENCE).await?;
         }

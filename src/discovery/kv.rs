@@ -1,15 +1,11 @@
 //! Addresses in a store: each under a key of its own, for as long as it is renewed (`cli-and-discovery.md` §4.4).
 
 use std::collections::BTreeMap;
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::header::HeaderValue;
-use rand::rngs::ChaCha8Rng;
-use rand::{RngExt, SeedableRng};
 use tokio::sync::{Mutex, mpsc};
 
 use crate::net::{Address, Client, Tls, tls};
@@ -18,20 +14,16 @@ use super::consul::Consul;
 use super::election::Election;
 use super::error::DiscoveryError;
 use super::etcd::{Etcd, User};
-use super::store::{Ending, Lease, PATIENCE, Place, Store, StoreError};
+use super::store::{Ending, Lease, Mark, PATIENCE, Place, Store, StoreError};
+use super::trouble::{Trouble, Troubles};
 #[cfg(feature = "zookeeper")]
 use super::zookeeper;
-use super::{Discovery, Entry, Registration, split_host_port};
+use super::{Discovery, ENTRIES_MAX, ENTRY_BYTES_MAX, Entry, Registration, split_host_port};
 
 /// Where the addresses are below the prefix, unless `kv.path` says otherwise.
 const NODES: &str = "docker/swarm/nodes";
 /// Where the primary's address is below the prefix.
 const LEADER: &str = "docker/swarm/leader";
-
-/// The first pause after a store could not be asked; each further one is twice as long.
-pub(super) const PAUSE_FIRST: Duration = Duration::from_millis(250);
-/// The longest such pause.
-pub(super) const PAUSE_MAX: Duration = Duration::from_secs(10);
 
 /// The kinds of store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,48 +153,40 @@ impl Kv {
                 Err(error) => return Err(error),
             }
         }
-        *registered = None;
         let lease = self.store.grant(ttl, Ending::Delete).await?;
-        self.store.put(&lease, &key, advertise).await?;
-        *registered = Some(Registered {
+        // Known before anything is written under it, so that it can be withdrawn, or tried again, whatever becomes of
+        // the writing.
+        let known = registered.insert(Registered {
             advertise: advertise.to_owned(),
             ttl,
             lease,
         });
-        Ok(())
+        self.store.put(&known.lease, &key, advertise).await
     }
 
     async fn follow(&self, period: Duration, lists: mpsc::Sender<Result<Vec<Entry>, DiscoveryError>>) {
-        let mut pauses = Pauses::new(period);
+        let mut troubles = Troubles::none(period);
         let mut told: Option<Vec<String>> = None;
-        let mut trouble: Option<String> = None;
         loop {
-            let looked = self.look(&mut told, trouble.is_some(), &lists).await;
-            let outcome = match looked {
-                Ok(mark) => {
-                    trouble = None;
-                    pauses.restart();
-                    let waiting = self.store.wait(Place::Below(&self.directory), mark, period);
-                    tokio::select! {
-                        waited = waiting => waited.map_err(DiscoveryError::from),
-                        () = lists.closed() => return,
+            let (error, trouble) = match self.look(&mut told, &mut troubles, &lists).await {
+                Ok(mark) => match self.store.wait(Place::Below(&self.directory), mark, period).await {
+                    Ok(()) => {
+                        troubles.waited();
+                        continue;
                     }
+                    Err(_) if troubles.forgives() => continue,
+                    Err(error) => (error.into(), Trouble::Watch),
+                },
+                Err(Some(error)) => {
+                    let trouble = Trouble::of(&error);
+                    (error, trouble)
                 }
-                Err(Some(error)) => Err(error),
                 Err(None) => return,
             };
-            if let Err(error) = outcome {
-                // Once for each kind of trouble: the same every few seconds says nothing new.
-                let text = error.to_string();
-                if trouble.as_ref() != Some(&text) && lists.send(Err(error)).await.is_err() {
-                    return;
-                }
-                trouble = Some(text);
-                tokio::select! {
-                    () = tokio::time::sleep(pauses.next()) => {}
-                    () = lists.closed() => return,
-                }
+            if troubles.is_news(trouble) && lists.send(Err(error)).await.is_err() {
+                return;
             }
+            tokio::time::sleep(troubles.pause()).await;
         }
     }
 
@@ -210,9 +194,9 @@ impl Kv {
     async fn look(
         &self,
         told: &mut Option<Vec<String>>,
-        again: bool,
+        troubles: &mut Troubles,
         lists: &mpsc::Sender<Result<Vec<Entry>, DiscoveryError>>,
-    ) -> Result<super::store::Mark, Option<DiscoveryError>> {
+    ) -> Result<Mark, Option<DiscoveryError>> {
         let (values, mark) = self
             .store
             .list(&self.directory)
@@ -223,9 +207,9 @@ impl Kv {
         if values.is_empty() && known > 0 && self.keep_when_empty {
             return Err(Some(DiscoveryError::TurnedEmpty(known)));
         }
-        if told.as_ref() != Some(&values) || again {
-            let entries: Result<Vec<Entry>, _> = values.iter().map(|value| Entry::parse(value)).collect();
-            let entries = entries.map_err(|error| Some(error.into()))?;
+        let entries = entries(&values).map_err(Some)?;
+        let was_in_trouble = troubles.looked();
+        if was_in_trouble || told.as_ref() != Some(&values) {
             if lists.send(Ok(entries)).await.is_err() {
                 return Err(None);
             }
@@ -235,10 +219,29 @@ impl Kv {
     }
 }
 
+/// Reads the values of a store, within the bounds of all lists.
+fn entries(values: &[String]) -> Result<Vec<Entry>, DiscoveryError> {
+    if values.len() > ENTRIES_MAX {
+        return Err(DiscoveryError::TooManyEntries);
+    }
+    if values.iter().any(|value| value.len() > ENTRY_BYTES_MAX) {
+        return Err(DiscoveryError::EntryTooLong);
+    }
+    Ok(values
+        .iter()
+        .map(|value| Entry::parse(value))
+        .collect::<Result<_, _>>()?)
+}
+
 impl Discovery for Kv {
     fn watch(self: Arc<Self>, period: Duration) -> mpsc::Receiver<Result<Vec<Entry>, DiscoveryError>> {
         let (sender, receiver) = mpsc::channel(1);
-        tokio::spawn(async move { self.follow(period, sender).await });
+        tokio::spawn(async move {
+            tokio::select! {
+                () = self.follow(period, sender.clone()) => {}
+                () = sender.closed() => {}
+            }
+        });
         receiver
     }
 
@@ -260,38 +263,18 @@ impl Discovery for Kv {
     }
 }
 
-/// Pauses that grow, each up to a fifth longer, so that those who lost a store together do not come back together.
-pub(super) struct Pauses {
-    next: Duration,
-    most: Duration,
-    rng: ChaCha8Rng,
-}
-
-impl Pauses {
-    pub fn new(most: Duration) -> Pauses {
-        Pauses {
-            next: PAUSE_FIRST,
-            most: most.clamp(PAUSE_FIRST, PAUSE_MAX),
-            // The keys of a hash map are the randomness that the standard library offers.
-            rng: ChaCha8Rng::seed_from_u64(RandomState::new().hash_one(0)),
-        }
-    }
-
-    pub fn restart(&mut self) {
-        self.next = PAUSE_FIRST;
-    }
-
-    pub fn next(&mut self) -> Duration {
-        let pause = self.next.min(self.most);
-        self.next = (self.next * 2).min(self.most);
-        pause.mul_f64(self.rng.random_range(1.0..1.2))
-    }
-}
-
 /// The certificates for the store: as in the original, only if all three files are given.
 fn certificates<'a>(option: &impl Fn(&str) -> Option<&'a str>) -> Result<Option<Tls>, DiscoveryError> {
     let file = |key| option(key).map(PathBuf::from);
     let (Some(ca), Some(cert), Some(key)) = (file("kv.cacertfile"), file("kv.certfile"), file("kv.keyfile")) else {
+        if ["kv.cacertfile", "kv.certfile", "kv.keyfile"]
+            .into_iter()
+            .any(|key| option(key).is_some())
+        {
+            tracing::warn!(
+                "The store is spoken to without TLS, which needs all of kv.cacertfile, kv.certfile and kv.keyfile"
+            );
+        }
         return Ok(None);
     };
     let files = tls::Files {

@@ -20,6 +20,10 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of an answer that are read: room for a list of the most entries that are taken in.
 pub(super) const ANSWER_BYTES_MAX: usize = 64 << 20;
 
+/// The least time that a wait for a change takes. What changes meanwhile is found in one look, as when a hundred
+/// engines start together; and a store that reports changes that are none is not asked as fast as it answers.
+pub(super) const BREATH: Duration = Duration::from_millis(50);
+
 /// Why a store did not do what it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -128,14 +132,17 @@ impl Store {
         }
     }
 
-    /// Waits until something may have changed since the mark, for as long as `at_most`.
+    /// Waits until something may have changed since the mark, for as long as `at_most`, and for [`BREATH`] at least.
     pub async fn wait(&self, place: Place<'_>, mark: Mark, at_most: Duration) -> Result<(), StoreError> {
-        match self {
+        let least = tokio::time::sleep(BREATH);
+        let waited = match self {
             Store::Etcd(etcd) => etcd.wait(place, mark, at_most).await,
             Store::Consul(consul) => consul.wait(place, mark, at_most).await,
             #[cfg(feature = "zookeeper")]
             Store::ZooKeeper(servers) => servers.wait(place, mark, at_most).await,
-        }
+        };
+        least.await;
+        waited
     }
 
     /// A new lease that runs out after `ttl` without a renewal, or soon after.
