@@ -6,6 +6,7 @@
 mod args;
 mod bench;
 mod compare;
+mod engines;
 mod explain;
 mod generate;
 mod input;
@@ -119,6 +120,7 @@ fn execute(command: &LabCommand) -> anyhow::Result<Outcome> {
         LabCommand::Explain(arguments) => explain::explain(arguments),
         LabCommand::Replay(arguments) => replay::replay(arguments),
         LabCommand::Validate(arguments) => validate::validate(arguments),
+        LabCommand::Engines(arguments) => engines::engines(arguments),
         LabCommand::Schema => generate::schema(),
         LabCommand::Completions { shell } => generate::completions(*shell),
         LabCommand::Man { command } => generate::man(command.as_deref()),

@@ -16,6 +16,7 @@
 //! * [`docker`]: the language of one Docker daemon.
 //! * [`discovery`]: who is in the cluster.
 //! * [`manager`]: one Docker endpoint in front of many daemons.
+//! * [`engines`]: simulated nodes that any client takes for Docker daemons.
 //! * [`cli`]: the program.
 //!
 //! One decision, without a simulation around it:
@@ -50,6 +51,7 @@ pub mod cli;
 pub mod cluster;
 pub mod discovery;
 pub mod docker;
+pub mod engines;
 pub mod eventlog;
 pub mod experiment;
 pub mod manager;

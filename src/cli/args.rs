@@ -10,6 +10,7 @@ use crate::scenario::units;
 use crate::scheduler::Strategy;
 use crate::sim::RunPlan;
 
+use super::engines::EnginesArguments;
 use super::live::args::{GlobalArguments, LiveCommand};
 
 const EXAMPLES: &str = "\
@@ -21,6 +22,7 @@ Examples:
   swarmlab explain scenarios/zones.toml --class database --at 3h
   swarmlab bench --nodes 10,1000 --kind plain     How long does a decision take?
   swarmlab validate scenarios/quickstart.toml
+  swarmlab engines scenarios/zones.toml           Its nodes as Docker engines on the loopback
   swarmlab list 10.0.0.[1:3]:2375
 
 Exit codes:
@@ -63,6 +65,8 @@ pub enum LabCommand {
     Replay(ReplayArguments),
     /// Check scenarios without running them
     Validate(ValidateArguments),
+    /// Serve the nodes of a scenario as Docker engines, for any client or manager
+    Engines(EnginesArguments),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
     /// Print shell completions
