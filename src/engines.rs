@@ -5,6 +5,7 @@
 //! (`serve`, `house`). Must not know who asks, or that anybody schedules.
 
 mod address;
+pub mod admin;
 mod api;
 mod clock;
 mod fault;
@@ -16,6 +17,7 @@ mod scripted;
 mod serve;
 mod session;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -167,6 +169,16 @@ impl Engines {
     /// Looks at an engine as it is now.
     pub fn look<T>(&self, engine: usize, look: impl FnOnce(&Model) -> T) -> T {
         self.house.engines[engine].with(&self.house, engine, |model| look(model))
+    }
+
+    /// Takes orders about faults from now on at a loopback address (see [`admin`]); gives where, as the system may choose
+    /// the port.
+    ///
+    /// # Errors
+    ///
+    /// See [`AdminError`](admin::AdminError).
+    pub async fn admit(&self, address: SocketAddr) -> Result<SocketAddr, admin::AdminError> {
+        admin::listen(Arc::clone(&self.house), address).await
     }
 
     /// Waits until all of them have ended after they were told to.

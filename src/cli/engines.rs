@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -30,6 +30,17 @@ by its label swarmlab.class, and runs as long as that says; the label or variabl
 swarmlab.lifetime=30s (or forever) says otherwise, swarmlab.exit-code=3 with which code it then ends.
 Other containers run until they are stopped. Their processes write their words and echo what they read.
 
+With --admin, engines misbehave on command. NAME is a node or *:
+  GET    /engines                    each with its address, state and faults
+  POST   /engines/NAME/faults        {\"refuse\":true} no new connections; {\"hang\":true} no answers;
+                                     {\"garbage\":true}; {\"status\":500}; {\"delay\":\"200ms\"}, or drawn:
+                                     {\"exponential\":\"200ms\"}, {\"uniform\":[\"1ms\",\"50ms\"]},
+                                     {\"lognormal\":{\"median\":\"20ms\",\"sigma\":1.0}}; replaces what was
+  DELETE /engines/NAME/faults        it behaves
+  POST   /engines/NAME/drop-events   the streams of its events break off
+  POST   /engines/NAME/crash         {\"containers\":\"kept\"} or \"lost\"; {\"for\":\"10s\"} and it returns
+  POST   /engines/NAME/return        it is back
+
 Examples:
   swarmlab engines scenarios/zones.toml --print-discovery
   swarmlab engines scenarios/zones.toml --speed 60 --discovery-file nodes &
@@ -56,6 +67,9 @@ pub struct EnginesArguments {
     /// Do not let nodes fail, flap, join or leave as the scenario says
     #[arg(long)]
     pub no_node_events: bool,
+    /// Take orders about faults here, in HTTP and JSON
+    #[arg(long, value_name = "127.0.0.1:PORT")]
+    pub admin: Option<SocketAddr>,
     /// Print the nodes:// string for managers and end
     #[arg(long)]
     pub print_discovery: bool,
@@ -121,6 +135,13 @@ async fn serve(options: Options, arguments: &EnginesArguments, entries: &[String
     let stop = CancellationToken::new();
     let count = options.addresses.len();
     let running = engines::start(options, stop.clone()).await?;
+    if let Some(address) = arguments.admin {
+        let address = running.admit(address).await?;
+        writeln!(
+            io::stdout(),
+            "Orders about faults are taken at http://{address}/engines"
+        )?;
+    }
     if let Some(path) = &arguments.discovery_file {
         // Only now: who reads it finds engines that answer.
         let text: String = entries.iter().map(|entry| format!("{entry}\n")).collect();

@@ -3,6 +3,7 @@
 mod answers;
 mod hostile;
 mod manager;
+mod orders;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
