@@ -12,6 +12,7 @@ mod generate;
 mod input;
 mod interrupt;
 mod live;
+mod load;
 mod progress;
 mod replay;
 mod run;
@@ -121,6 +122,7 @@ fn execute(command: &LabCommand) -> anyhow::Result<Outcome> {
         LabCommand::Replay(arguments) => replay::replay(arguments),
         LabCommand::Validate(arguments) => validate::validate(arguments),
         LabCommand::Engines(arguments) => engines::engines(arguments),
+        LabCommand::Load(arguments) => load::load(arguments),
         LabCommand::Schema => generate::schema(),
         LabCommand::Completions { shell } => generate::completions(*shell),
         LabCommand::Man { command } => generate::man(command.as_deref()),

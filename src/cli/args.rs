@@ -12,6 +12,7 @@ use crate::sim::RunPlan;
 
 use super::engines::EnginesArguments;
 use super::live::args::{GlobalArguments, LiveCommand};
+use super::load::LoadArguments;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -67,6 +68,8 @@ pub enum LabCommand {
     Validate(ValidateArguments),
     /// Serve the nodes of a scenario as Docker engines, for any client or manager
     Engines(EnginesArguments),
+    /// Send the requests of a scenario to a Docker endpoint and measure the answers
+    Load(LoadArguments),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
     /// Print shell completions

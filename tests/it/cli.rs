@@ -521,7 +521,7 @@ fn every_example_runs_as_written() {
             .iter()
             .any(|word| command.contains(word));
         // What runs until somebody ends it has tests of its own.
-        let endless = ["swarmlab engines", "swarmlab manage"]
+        let endless = ["swarmlab engines", "swarmlab load", "swarmlab manage"]
             .iter()
             .any(|word| command.contains(word));
         let endless = endless && !command.ends_with("--print-discovery");

@@ -4,6 +4,7 @@ mod answers;
 mod hostile;
 mod manager;
 mod orders;
+mod parity;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
