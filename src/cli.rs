@@ -6,11 +6,13 @@
 mod args;
 mod bench;
 mod compare;
+mod engines;
 mod explain;
 mod generate;
 mod input;
 mod interrupt;
 mod live;
+mod load;
 mod progress;
 mod replay;
 mod run;
@@ -121,6 +123,8 @@ fn execute(command: &LabCommand) -> anyhow::Result<Outcome> {
         LabCommand::Explain(arguments) => explain::explain(arguments),
         LabCommand::Replay(arguments) => replay::replay(arguments),
         LabCommand::Validate(arguments) => validate::validate(arguments),
+        LabCommand::Engines(arguments) => engines::engines(arguments),
+        LabCommand::Load(arguments) => load::load(arguments),
         LabCommand::Schema => generate::schema(),
         LabCommand::Completions { shell } => generate::completions(*shell),
         LabCommand::Man { command } => generate::man(command.as_deref()),

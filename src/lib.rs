@@ -17,6 +17,8 @@
 //! * [`discovery`]: who is in the cluster.
 //! * [`tokens`]: the discovery service behind `token://`.
 //! * [`manager`]: one Docker endpoint in front of many daemons.
+//! * [`engines`]: simulated nodes that any client takes for Docker daemons.
+//! * [`load`]: the requests of a scenario over the Docker API, and how long they take.
 //! * [`cli`]: the program.
 //!
 //! One decision, without a simulation around it:
@@ -51,8 +53,10 @@ pub mod cli;
 pub mod cluster;
 pub mod discovery;
 pub mod docker;
+pub mod engines;
 pub mod eventlog;
 pub mod experiment;
+pub mod load;
 pub mod manager;
 pub mod metrics;
 pub mod model;

@@ -10,6 +10,7 @@ mod arrivals;
 mod generated;
 mod images;
 mod input;
+mod life;
 mod node_events;
 mod observation;
 mod plan;
@@ -24,7 +25,10 @@ mod tests;
 mod world;
 
 pub use generated::{Generated, one_more};
+pub use images::{LayerStore, Pull};
 pub use input::{Input, Inputs, NodeAction, NodeInput, Submission};
+pub use life::{Exit, Fate, Fates, Life, Phase, RestartDelay};
+pub use node_events::NodeEvents;
 pub use observation::{NodeEvent, Observation, Observer, Observers, Subject, Verdict};
 pub use plan::*;
 pub use run::{Finished, Run, preparer, simulate, simulate_inputs};

@@ -10,7 +10,9 @@ use crate::scenario::units;
 use crate::scheduler::Strategy;
 use crate::sim::RunPlan;
 
+use super::engines::EnginesArguments;
 use super::live::args::{GlobalArguments, LiveCommand};
+use super::load::LoadArguments;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,6 +23,7 @@ Examples:
   swarmlab explain scenarios/zones.toml --class database --at 3h
   swarmlab bench --nodes 10,1000 --kind plain     How long does a decision take?
   swarmlab validate scenarios/quickstart.toml
+  swarmlab engines scenarios/zones.toml           Its nodes as Docker engines on the loopback
   swarmlab list 10.0.0.[1:3]:2375
 
 Exit codes:
@@ -63,6 +66,10 @@ pub enum LabCommand {
     Replay(ReplayArguments),
     /// Check scenarios without running them
     Validate(ValidateArguments),
+    /// Serve the nodes of a scenario as Docker engines, for any client or manager
+    Engines(EnginesArguments),
+    /// Send the requests of a scenario to a Docker endpoint and measure the answers
+    Load(LoadArguments),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
     /// Print shell completions

@@ -31,6 +31,7 @@ use super::{FAILURE, is_broken_pipe};
 use args::{GlobalArguments, LiveCommand};
 use checks::Environment;
 use flags::Given;
+pub(super) use join::stopped;
 
 /// An error that ends a live command.
 enum Fatal {

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use crate::net::{self, Address, Client, Tls, tls};
 
 use super::error::DiscoveryError;
-use super::kv::Pauses;
+use super::trouble::Pauses;
 use super::range::{ENTRIES_MAX, ENTRY_BYTES_MAX};
 use super::store::http::{self, Answer, escaped};
 use super::store::{PATIENCE, StoreError};

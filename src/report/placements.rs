@@ -20,7 +20,8 @@ pub struct Placements<W: Write> {
     error: Option<csv::Error>,
 }
 
-const HEADER: [&str; 12] = [
+/// Its columns.
+pub const HEADER: [&str; 12] = [
     "strategy",
     "seed",
     "time_s",
@@ -118,12 +119,12 @@ impl<W: Write> Observer for Placements<W> {
 }
 
 /// Exact decimal seconds without trailing zeros.
-fn seconds(nanos: u64) -> String {
+pub fn seconds(nanos: u64) -> String {
     decimal(nanos / 1_000_000_000, nanos % 1_000_000_000, 9)
 }
 
 /// Mebibytes, exact to the byte's millionth.
-fn mebibytes(bytes: u64) -> String {
+pub fn mebibytes(bytes: u64) -> String {
     let rest = (bytes % (1 << 20)) * 1_000_000 / (1 << 20);
     decimal(bytes >> 20, rest, 6)
 }

@@ -23,41 +23,119 @@ struct Known {
     layers: Vec<Layer>,
 }
 
-/// What one node has.
-#[derive(Clone, Default)]
+/// What one node has of them.
 struct NodeImages {
-    /// Bytes per second.
-    bandwidth: Option<u64>,
-    /// When each layer is, or was, complete.
-    layers: BTreeMap<u32, Time>,
-    /// When its link has finished everything that it has been told to pull: pulls follow one another.
-    link_free: Time,
+    store: LayerStore,
     /// Whether the cluster knows that the node holds the image, by image number.
     held: Vec<bool>,
 }
 
+/// The layers of images that one node has or is pulling, over a link on which pulls follow one another.
+#[derive(Clone, Debug, Default)]
+pub struct LayerStore {
+    /// Bytes per second.
+    bandwidth: Option<u64>,
+    /// When each layer is, or was, complete.
+    layers: BTreeMap<u32, Time>,
+    /// When the link has finished everything that it has been told to pull.
+    link_free: Time,
+}
+
 /// What a node needs before it can start a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Pull {
+pub struct Pull {
     /// When the image is complete.
     pub ready: Time,
     /// Bytes that are pulled for it now; those already on their way are not counted.
     pub bytes: u64,
 }
 
+impl LayerStore {
+    /// An empty store that is filled with so many bytes per second; without a bound, in no time.
+    pub fn new(bandwidth: Option<u64>) -> LayerStore {
+        LayerStore {
+            bandwidth,
+            ..LayerStore::default()
+        }
+    }
+
+    /// The layers are there from the start.
+    pub fn preload(&mut self, layers: &[Layer]) {
+        for layer in layers {
+            self.layers.insert(layer.id, Time::ZERO);
+        }
+    }
+
+    /// When a layer is, or was, complete; `None` if nobody has asked for it.
+    pub fn ready(&self, layer: u32) -> Option<Time> {
+        self.layers.get(&layer).copied()
+    }
+
+    /// The time that a layer takes on a link that has nothing else to do.
+    pub fn transfer(&self, layer: &Layer) -> Time {
+        self.bandwidth.map_or(Time::ZERO, |bandwidth| {
+            let nanos = u128::from(layer.bytes) * 1_000_000_000 / u128::from(bandwidth.max(1));
+            Time(u64::try_from(nanos).unwrap_or(u64::MAX))
+        })
+    }
+
+    /// Starts to pull those layers that are lacking. What is there or on its way is not pulled again.
+    pub fn pull(&mut self, layers: &[Layer], now: Time) -> Pull {
+        let mut pull = Pull { ready: now, bytes: 0 };
+        for layer in layers {
+            let ready = match (self.layers.get(&layer.id), self.bandwidth) {
+                (Some(ready), _) => *ready,
+                (None, None) => {
+                    pull.bytes += layer.bytes;
+                    self.layers.insert(layer.id, now);
+                    now
+                }
+                (None, Some(_)) => {
+                    pull.bytes += layer.bytes;
+                    let start = self.link_free.max(now);
+                    let ready = Time(start.0.saturating_add(self.transfer(layer).0));
+                    self.link_free = ready;
+                    self.layers.insert(layer.id, ready);
+                    ready
+                }
+            };
+            pull.ready = pull.ready.max(ready);
+        }
+        pull
+    }
+
+    /// What was on its way is lost, what was complete is still there.
+    pub fn interrupt(&mut self, now: Time) {
+        self.layers.retain(|_, ready| *ready <= now);
+        self.link_free = now;
+    }
+
+    /// Layers are removed; what is on its way goes on.
+    pub fn forget(&mut self, layers: impl IntoIterator<Item = u32>) {
+        for layer in layers {
+            self.layers.remove(&layer);
+        }
+    }
+
+    fn clear(&mut self) {
+        self.layers.clear();
+    }
+}
+
 impl Images {
     pub(super) fn new(plan: &Plan) -> Images {
+        let node = |bandwidth| NodeImages {
+            store: LayerStore::new(bandwidth),
+            held: Vec::new(),
+        };
         let mut images = Images {
             numbers: FxHashMap::default(),
             known: Vec::new(),
-            nodes: plan.nodes.iter().map(|_| NodeImages::default()).collect(),
+            nodes: plan.nodes.iter().map(|planned| node(planned.bandwidth)).collect(),
         };
         for image in &plan.images {
             let number = images.number(&image.name);
             images.known[number].layers.clone_from(&image.layers);
-        }
-        for (node, planned) in plan.nodes.iter().enumerate() {
-            images.nodes[node].bandwidth = planned.bandwidth;
         }
         images
     }
@@ -83,9 +161,7 @@ impl Images {
 
     /// The node holds the image from the start.
     pub(super) fn preload(&mut self, node: usize, number: usize) {
-        for layer in &self.known[number].layers {
-            self.nodes[node].layers.insert(layer.id, Time::ZERO);
-        }
+        self.nodes[node].store.preload(&self.known[number].layers);
         self.hold(node, number);
     }
 
@@ -101,44 +177,21 @@ impl Images {
     /// Starts to pull what the node lacks of the image. Layers already there or on their way are not pulled again.
     pub(super) fn pull(&mut self, node: usize, number: usize, now: Time) -> Pull {
         let node = &mut self.nodes[node];
-        let mut pull = Pull { ready: now, bytes: 0 };
         if node.held.get(number).copied().unwrap_or(false) {
-            return pull;
+            return Pull { ready: now, bytes: 0 };
         }
-        for layer in &self.known[number].layers {
-            let ready = match (node.layers.get(&layer.id), node.bandwidth) {
-                (Some(ready), _) => *ready,
-                (None, None) => {
-                    pull.bytes += layer.bytes;
-                    node.layers.insert(layer.id, now);
-                    now
-                }
-                (None, Some(bandwidth)) => {
-                    pull.bytes += layer.bytes;
-                    let nanos = u128::from(layer.bytes) * 1_000_000_000 / u128::from(bandwidth.max(1));
-                    let start = node.link_free.max(now);
-                    let ready = Time(start.0.saturating_add(u64::try_from(nanos).unwrap_or(u64::MAX)));
-                    node.link_free = ready;
-                    node.layers.insert(layer.id, ready);
-                    ready
-                }
-            };
-            pull.ready = pull.ready.max(ready);
-        }
-        pull
+        node.store.pull(&self.known[number].layers, now)
     }
 
     /// The node fails: what was on its way is lost, what was complete is still on its disk.
     pub(super) fn interrupt(&mut self, node: usize, now: Time) {
-        let node = &mut self.nodes[node];
-        node.layers.retain(|_, ready| *ready <= now);
-        node.link_free = now;
+        self.nodes[node].store.interrupt(now);
     }
 
     /// The node is replaced by a fresh machine: it holds nothing. Returns what it held.
     pub(super) fn wipe(&mut self, node: usize) -> Vec<Arc<Image>> {
         let node = &mut self.nodes[node];
-        node.layers.clear();
+        node.store.clear();
         let held = std::mem::take(&mut node.held);
         let numbers = held.iter().enumerate().filter(|(_, held)| **held);
         numbers

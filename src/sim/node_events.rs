@@ -12,8 +12,8 @@ use super::queue::EventQueue;
 use super::sampler::Sampler;
 use super::streams::{Purpose, Streams};
 
-/// Hands out the events of nodes.
-pub(super) struct NodeEvents<'a> {
+/// Hands out the events of nodes, which no placement has an influence on.
+pub struct NodeEvents<'a> {
     queue: EventQueue<Due<'a>>,
     /// How many of the queue are not random.
     fixed: usize,
@@ -35,6 +35,11 @@ struct Renewal<'a> {
 }
 
 impl<'a> NodeEvents<'a> {
+    /// Those of a plan and a seed.
+    pub fn of(plan: &'a Plan, seed: u64) -> NodeEvents<'a> {
+        NodeEvents::new(plan, Streams::new(seed))
+    }
+
     pub(super) fn new(plan: &'a Plan, streams: Streams) -> NodeEvents<'a> {
         let mut events = NodeEvents {
             queue: EventQueue::new(),
@@ -100,7 +105,8 @@ impl<'a> NodeEvents<'a> {
         }
     }
 
-    pub(super) fn next_time(&self) -> Option<Time> {
+    /// When the next one happens; `None` if none does.
+    pub fn next_time(&self) -> Option<Time> {
         self.queue.next_time()
     }
 
@@ -108,7 +114,8 @@ impl<'a> NodeEvents<'a> {
         self.fixed == 0
     }
 
-    pub(super) fn pop(&mut self) -> Option<NodeInput> {
+    /// Takes the next one.
+    pub fn pop(&mut self) -> Option<NodeInput> {
         let (time, due) = self.queue.pop()?;
         match due {
             Due::Fixed(input) => {

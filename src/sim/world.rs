@@ -5,7 +5,6 @@
 
 mod nodes;
 
-use std::cell::LazyCell;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -15,14 +14,11 @@ use crate::scheduler::{Prepared, Rejection, ReserveError, Scheduler, Settings, S
 
 use super::images::Images;
 use super::input::Submission;
+use super::life::{self, Exit, Life, RestartDelay};
 use super::observation::{Observation, Observer, Subject, Verdict};
-use super::plan::{ClassPlan, OnRejection, Plan, Restart, Source};
+use super::plan::{ClassPlan, OnRejection, Plan};
 use super::queue::EventQueue;
-use super::sampler::unit;
-use super::streams::{PlacementRng, Purpose, Streams};
-
-/// Docker waits at least this long before a restart, and so time always passes between two.
-const RESTART_DELAY_MIN: Duration = Duration::from_millis(1);
+use super::streams::{PlacementRng, Streams};
 
 /// Everything that changes during a run.
 pub(super) struct World<'a> {
@@ -64,10 +60,9 @@ struct Job {
     /// When it was submitted or lost with its node, until it is placed; then, when that was.
     since: Time,
     attempts: u32,
-    restarts: u32,
+    life: Life,
     container: Option<ContainerIdx>,
     rescheduled: bool,
-    exited: bool,
 }
 
 struct NodeState {
@@ -174,10 +169,9 @@ impl<'a> World<'a> {
             lifetime: submission.lifetime,
             since: self.now,
             attempts: 0,
-            restarts: 0,
+            life: Life::default(),
             container: None,
             rescheduled: false,
-            exited: false,
         });
         let lifetime = submission.lifetime;
         self.tell(observer, job, |subject| Observation::Submitted { subject, lifetime });
@@ -277,6 +271,7 @@ impl<'a> World<'a> {
                 observer.observe(self.now, &self.cluster, &pulling);
             }
         }
+        self.jobs[job as usize].life.start();
         let ready = ready + self.plan.run.start_latency;
         if ready <= self.now {
             self.start(job, observer);
@@ -305,6 +300,7 @@ impl<'a> World<'a> {
         }
         self.cluster.commit(container, None);
         self.commits += 1;
+        self.jobs[job as usize].life.started();
         self.tell(observer, job, |subject| Observation::Started {
             subject,
             node,
@@ -325,41 +321,32 @@ impl<'a> World<'a> {
             return;
         };
         let class = self.class(job);
-        let number = u64::from(state.restarts);
-        // Most classes never draw from it, and making one costs more than the rest of an exit.
-        let mut rng = LazyCell::new(|| self.streams.stream(Purpose::Exits, &state.name, number));
-        let failed = class.restart.failure > 0.0 && unit(&mut *rng) < class.restart.failure;
-        let restarts = match class.restart.policy {
-            Restart::No => false,
-            Restart::Always => true,
-            Restart::OnFailure { limit } => failed && limit.is_none_or(|limit| state.restarts < limit),
+        let fate = life::fate(&self.streams, class, &state.name, state.life.restarts(), state.lifetime);
+        let exit = Exit {
+            failed: fate.failed,
+            ran: Duration::ZERO,
+            policy: class.restart.policy,
+            delay: RestartDelay::Fixed(class.restart.delay),
         };
-        if restarts {
-            let lifetime = match &class.source {
-                Source::Synthetic { lifetime, .. } => lifetime
-                    .as_ref()
-                    .map(|sampler| Duration::from_nanos(sampler.sample(&mut *rng))),
-                Source::Trace(_) => state.lifetime,
-            };
-            let delay = class.restart.delay.max(RESTART_DELAY_MIN);
-            let again = self.now + delay + lifetime.unwrap_or(Duration::MAX);
-            self.jobs[job as usize].restarts += 1;
+        let life = &mut self.jobs[job as usize].life;
+        let again = life.exited(&exit);
+        if let Some(delay) = again {
+            // Nobody looks at it between its exit and its restart, which so needs no event of its own.
+            life.started();
+            let again = self.now + delay + fate.lifetime.unwrap_or(Duration::MAX);
             self.events.add(again, Event::Exit(self.reference(job)));
         } else if class.remove_on_exit {
             self.cluster.remove(container);
         }
+        let (failed, restarts) = (fate.failed, again.is_some());
         self.tell(observer, job, |subject| Observation::Exited {
             subject,
             node,
             failed,
             restarts,
         });
-        if !restarts {
-            if class.remove_on_exit {
-                self.end_job(job);
-            } else {
-                self.jobs[job as usize].exited = true;
-            }
+        if !restarts && class.remove_on_exit {
+            self.end_job(job);
         }
     }
 

@@ -5,6 +5,7 @@ mod bench;
 mod charts;
 mod cli;
 mod differential;
+mod engines;
 mod go_expressions;
 mod golden;
 mod journal;

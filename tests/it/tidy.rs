@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules by floor: a module may use its own floor and those below.
-const FLOORS: [(&str, u32); 16] = [
+const FLOORS: [(&str, u32); 18] = [
     ("model", 0),
     ("net", 0),
     ("cluster", 1),
@@ -19,6 +19,8 @@ const FLOORS: [(&str, u32); 16] = [
     ("experiment", 5),
     ("manager", 5),
     ("bench", 5),
+    ("engines", 5),
+    ("load", 5),
     ("report", 6),
     ("cli", 7),
 ];

@@ -15,6 +15,7 @@ mod harness;
 mod manager;
 mod programs;
 mod runner;
+mod simulated;
 #[path = "../it/skip.rs"]
 #[allow(dead_code)] // Of what the tests share, this binary needs how a skipped test is reported.
 mod skip;
@@ -22,6 +23,6 @@ mod skip;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cases = [harness::CASES.as_slice(), &manager::CASES.concat()].concat();
+    let cases = [harness::CASES.as_slice(), &manager::CASES.concat(), &simulated::CASES].concat();
     runner::main(&cases)
 }

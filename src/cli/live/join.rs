@@ -134,7 +134,7 @@ fn random_below(most: Duration) -> Duration {
 /// Waits for the signals that end a service, and gives the name of the one that came. The original is killed by them,
 /// too, but with an exit code that looks like a failure.
 #[cfg(unix)]
-pub(super) fn stopped() -> std::io::Result<impl Future<Output = &'static str>> {
+pub(in crate::cli) fn stopped() -> std::io::Result<impl Future<Output = &'static str>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -148,7 +148,7 @@ pub(super) fn stopped() -> std::io::Result<impl Future<Output = &'static str>> {
 
 /// The same where there is only Ctrl-C.
 #[cfg(not(unix))]
-pub(super) fn stopped() -> std::io::Result<impl Future<Output = &'static str>> {
+pub(in crate::cli) fn stopped() -> std::io::Result<impl Future<Output = &'static str>> {
     Ok(async {
         match tokio::signal::ctrl_c().await {
             Ok(()) => "Ctrl-C",

@@ -7,6 +7,7 @@ use crate::model::{Labels, NodeIdx, ReschedulePolicy};
 
 use super::{Event, JobIdx, NodeState, World};
 use crate::sim::input::{NodeAction, NodeInput};
+use crate::sim::life::Phase;
 use crate::sim::observation::{NodeEvent, Observation, Observer};
 
 impl World<'_> {
@@ -147,7 +148,7 @@ impl World<'_> {
         let mut movable: Vec<JobIdx> = listed
             .filter(|job| {
                 let job = &self.jobs[*job as usize];
-                !job.exited && job.request.request().reschedule == ReschedulePolicy::OnNodeFailure
+                job.life.phase() != Phase::Exited && job.request.request().reschedule == ReschedulePolicy::OnNodeFailure
             })
             .collect();
         movable.sort_by(|a, b| self.jobs[*a as usize].name.cmp(&self.jobs[*b as usize].name));
@@ -164,10 +165,11 @@ impl World<'_> {
         let state = &mut self.jobs[job as usize];
         state.container = None;
         state.generation += 1;
-        if state.exited {
+        if state.life.phase() == Phase::Exited {
             self.end_job(job);
             return;
         }
+        state.life.stop();
         let reschedules = state.request.request().reschedule == ReschedulePolicy::OnNodeFailure;
         state.since = self.now;
         state.rescheduled = true;

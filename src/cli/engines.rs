@@ -1,0 +1,162 @@
+//! `swarmlab engines`: the nodes of a scenario as Docker engines on the wire.
+
+use std::fs;
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use tokio::runtime::Builder;
+use tokio_util::sync::CancellationToken;
+
+use crate::engines::{self, AddressPlan, Options};
+use crate::net::Address;
+
+use super::Outcome;
+use super::args::ScenarioArguments;
+use super::input::{self, Loaded, Refused};
+use super::live::stopped;
+
+/// Sockets that are kept for each engine: the one on which it listens, and its clients.
+const SOCKETS_EACH: u64 = 6;
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Every node of the scenario's cluster is served as a Docker engine, on a loopback address of its own
+or on a port of its own. Image pulls, the latency of starts, restarts, lifetimes and the failures of
+nodes are those of the scenario. A container belongs to the class with its image, or to the one named
+by its label swarmlab.class, and runs as long as that says; the label or variable
+swarmlab.lifetime=30s (or forever) says otherwise, swarmlab.exit-code=3 with which code it then ends.
+Other containers run until they are stopped. Their processes write their words and echo what they read.
+
+With --admin, engines misbehave on command. NAME is a node or *:
+  GET    /engines                    each with its address, state and faults
+  POST   /engines/NAME/faults        {\"refuse\":true} no new connections; {\"hang\":true} no answers;
+                                     {\"garbage\":true}; {\"status\":500}; {\"delay\":\"200ms\"}, or drawn:
+                                     {\"exponential\":\"200ms\"}, {\"uniform\":[\"1ms\",\"50ms\"]},
+                                     {\"lognormal\":{\"median\":\"20ms\",\"sigma\":1.0}}; replaces what was
+  DELETE /engines/NAME/faults        it behaves
+  POST   /engines/NAME/drop-events   the streams of its events break off
+  POST   /engines/NAME/crash         {\"containers\":\"kept\"} or \"lost\"; {\"for\":\"10s\"} and it returns
+  POST   /engines/NAME/return        it is back
+
+Examples:
+  swarmlab engines scenarios/zones.toml --print-discovery
+  swarmlab engines scenarios/zones.toml --speed 60 --discovery-file nodes &
+  swarmlab manage -H tcp://127.0.0.1:3375 file://nodes
+  docker -H tcp://127.1.0.1:2375 run --rm -it busybox cat")]
+pub struct EnginesArguments {
+    /// Scenario file
+    pub scenario: PathBuf,
+    /// Network below 127.0.0.0/8 in which each engine gets an address
+    #[arg(long, value_name = "ADDRESS", default_value = "127.1.0.0")]
+    pub network: Ipv4Addr,
+    /// Port of all engines
+    #[arg(long, value_name = "PORT", default_value_t = 2375, value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: u16,
+    /// Give all engines the address 127.0.0.1, and each a port from this one on
+    #[arg(long, value_name = "FIRST", conflicts_with_all = ["network", "port"], value_parser = clap::value_parser!(u16).range(1..))]
+    pub ports_from: Option<u16>,
+    /// Let the scenario's time run so many times faster
+    #[arg(long, value_name = "N", default_value = "1", value_parser = speed)]
+    pub speed: f64,
+    /// Seed of everything random; the scenario's if none is given
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Do not let nodes fail, flap, join or leave as the scenario says
+    #[arg(long)]
+    pub no_node_events: bool,
+    /// Take orders about faults here, in HTTP and JSON
+    #[arg(long, value_name = "127.0.0.1:PORT")]
+    pub admin: Option<SocketAddr>,
+    /// Print the nodes:// string for managers and end
+    #[arg(long)]
+    pub print_discovery: bool,
+    /// Write the addresses to a file, for file:// discovery
+    #[arg(long, value_name = "FILE")]
+    pub discovery_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub input: ScenarioArguments,
+}
+
+/// How many times faster.
+pub(super) fn speed(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches(['x', '×']).parse::<f64>() {
+        Ok(speed) if (1e-3..=1e6).contains(&speed) => Ok(speed),
+        _ => Err("write a number between 0.001 and 1000000".to_owned()),
+    }
+}
+
+pub fn engines(arguments: &EnginesArguments) -> anyhow::Result<Outcome> {
+    let loaded: Loaded = match input::load(&arguments.scenario, &arguments.input) {
+        Ok(loaded) => loaded,
+        Err(Refused::Faulty) => return Ok(Outcome::Invalid),
+        Err(Refused::Usage(error)) => return Ok(super::usage(&error)),
+    };
+    let plan = loaded.scenario.plan;
+    let count = plan.nodes.len();
+    let addresses = match arguments.ports_from {
+        Some(first) => AddressPlan::Ports {
+            host: Ipv4Addr::LOCALHOST,
+            first,
+        },
+        None => AddressPlan::Addresses {
+            network: arguments.network,
+            port: arguments.port,
+        },
+    };
+    let listening = match addresses.addresses(count) {
+        Ok(listening) => listening,
+        Err(error) => return Ok(super::usage(&error.into())),
+    };
+    let entries = addresses.entries(count);
+    if arguments.print_discovery {
+        writeln!(io::stdout(), "nodes://{}", entries.join(","))?;
+        return Ok(Outcome::Done);
+    }
+    engines::raise_open_files(count as u64 * SOCKETS_EACH)?;
+    let options = Options {
+        seed: arguments.seed.unwrap_or(plan.run.seed),
+        plan,
+        addresses: listening,
+        speed: arguments.speed,
+        node_events: !arguments.no_node_events,
+    };
+    let runtime = Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the engines")?;
+    runtime.block_on(serve(options, arguments, &entries))
+}
+
+async fn serve(options: Options, arguments: &EnginesArguments, entries: &[String]) -> anyhow::Result<Outcome> {
+    let stopped = stopped().context("cannot listen for signals")?;
+    let stop = CancellationToken::new();
+    let count = options.addresses.len();
+    let running = engines::start(options, stop.clone()).await?;
+    if let Some(address) = arguments.admin {
+        let address = running.admit(address).await?;
+        writeln!(
+            io::stdout(),
+            "Orders about faults are taken at http://{address}/engines"
+        )?;
+    }
+    if let Some(path) = &arguments.discovery_file {
+        // Only now: who reads it finds engines that answer.
+        let text: String = entries.iter().map(|entry| format!("{entry}\n")).collect();
+        fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let addresses = running.addresses();
+    let shown = |address: Option<&Address>| address.map(ToString::to_string).unwrap_or_default();
+    writeln!(
+        io::stdout(),
+        "{count} engines listen on {} to {}",
+        shown(addresses.first()),
+        shown(addresses.last())
+    )?;
+    stopped.await;
+    stop.cancel();
+    running.ended().await;
+    Ok(Outcome::Done)
+}

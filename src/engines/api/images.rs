@@ -1,0 +1,183 @@
+//! Requests about images.
+
+use serde_json::{Value, json};
+
+use super::system::pruned;
+use super::{Answered, Ask, Reply, not_found, show};
+use crate::docker::json;
+use crate::docker::json::Map;
+use crate::engines::follow::Follow;
+use crate::engines::model::image::{ImageRecord, tagged};
+use crate::engines::model::{Model, Refusal};
+use crate::model::Labels;
+
+pub(super) fn answer(model: &mut Model, ask: &Ask, method: &str, rest: &[&str]) -> Answered {
+    let no_image = |name: &str| Refusal::new(404, format!("No such image: {}", tagged(name)));
+    match (method, rest) {
+        ("GET", ["json"]) => list(model, ask),
+        ("GET", ["search"]) => Ok(Reply::Json(200, json!([]))),
+        ("POST", ["create"]) => create(model, ask),
+        ("POST", ["load"]) => {
+            let name = model.load("loaded");
+            Ok(Reply::Json(200, json!({ "stream": format!("Loaded image: {name}\n") })))
+        }
+        ("POST", ["prune"]) => {
+            let dangling = !ask.filters()?.asks_for("dangling", "false");
+            let unused = |image: &&ImageRecord| {
+                let used = model
+                    .containers
+                    .values()
+                    .any(|container| container.image_id == image.id);
+                image.complete && !used && (!dangling || image.tags.is_empty())
+            };
+            let gone: Vec<String> = model
+                .images
+                .iter()
+                .filter(unused)
+                .map(|image| image.id.clone())
+                .collect();
+            let mut done: Vec<Map> = Vec::new();
+            for id in gone {
+                done.extend(model.remove_image(&id, true)?);
+            }
+            let mut shown = pruned("ImagesDeleted", Vec::new());
+            if let Some(shown) = shown.as_object_mut() {
+                json::set(shown, "ImagesDeleted", done);
+            }
+            Ok(Reply::Json(200, shown))
+        }
+        ("GET", ["get"] | [.., "get"]) | ("POST", [.., "push"]) => {
+            Err(Refusal::new(501, "the images of simulated engines have no content"))
+        }
+        // Names of images may have slashes.
+        ("GET", [name @ .., "json"]) => {
+            let name = name.join("/");
+            let image = model.image(&name).ok_or_else(|| no_image(&name))?;
+            Ok(Reply::Json(200, show::image_inspected(image)))
+        }
+        ("GET", [name @ .., "history"]) => {
+            let name = name.join("/");
+            let image = model.image(&name).ok_or_else(|| no_image(&name))?;
+            Ok(Reply::Json(200, history(image)))
+        }
+        ("POST", [name @ .., "tag"]) => {
+            model.tag(&name.join("/"), ask.parameter("repo"), ask.parameter("tag"))?;
+            Ok(Reply::Empty(201))
+        }
+        ("DELETE", [_, ..]) => {
+            let done = model.remove_image(&rest.join("/"), ask.flag("force"))?;
+            Ok(Reply::Json(200, done.into()))
+        }
+        _ => Err(not_found()),
+    }
+}
+
+fn history(image: &ImageRecord) -> Value {
+    let entry = |id: &str, by: &str, tags: Value, size: u64| json!({ "Id": id, "Created": show::image_created(), "CreatedBy": by, "Tags": tags, "Size": size, "Comment": "" });
+    let mut entries = vec![entry(&image.id, "CMD [\"sh\"]", json!(image.tags), 0)];
+    let layers = image.layers.iter().rev();
+    entries.extend(layers.map(|layer| entry("<missing>", "ADD file in /", Value::Null, layer.bytes)));
+    entries.into()
+}
+
+fn list(model: &Model, ask: &Ask) -> Answered {
+    let filters = ask.filters()?;
+    let created = |name: &str| {
+        let value = filters.values(name).next();
+        let known = value.map(|value| model.image(value).is_some());
+        match known {
+            Some(false) => Err(Refusal::new(
+                404,
+                format!("No such image: {}", value.unwrap_or_default()),
+            )),
+            found => Ok(found.is_some()),
+        }
+    };
+    // All images are of the same age, so that none is before or since another.
+    if created("before")? || created("since")? {
+        return Ok(Reply::Json(200, json!([])));
+    }
+    let references: Vec<&str> = filters.values("reference").chain([ask.parameter("filter")]).collect();
+    let references: Vec<&str> = references
+        .into_iter()
+        .filter(|reference| !reference.is_empty())
+        .collect();
+    let named = |image: &ImageRecord| {
+        references.is_empty()
+            || image.tags.iter().any(|tag| {
+                let name = tag.rsplit_once(':').map_or(tag.as_str(), |(name, _)| name);
+                references
+                    .iter()
+                    .any(|pattern| is_like(pattern, tag) || is_like(pattern, name))
+            })
+    };
+    let dangling = |image: &ImageRecord| {
+        let own = if image.tags.is_empty() { "true" } else { "false" };
+        filters
+            .values("dangling")
+            .all(|wanted| matches!(wanted, "1" | "true") == (own == "true"))
+    };
+    let images = model
+        .images
+        .iter()
+        .filter(|image| image.complete && named(image) && dangling(image));
+    let images = images.filter(|_| filters.labels_match("label", &Labels::new()));
+    let shown: Vec<Value> = images.map(|image| show::image_listed(model, image)).collect();
+    Ok(Reply::Json(200, shown.into()))
+}
+
+/// Whether a name is like a pattern, in which `*` stands for anything but a slash.
+fn is_like(pattern: &str, name: &str) -> bool {
+    let Some((before, after)) = pattern.split_once('*') else {
+        return pattern == name;
+    };
+    let Some(rest) = name.strip_prefix(before) else {
+        return false;
+    };
+    let ends = rest.char_indices().map(|(at, _)| at).chain([rest.len()]);
+    let mut tails = ends.take_while(|at| !rest[..*at].contains('/'));
+    tails.any(|at| is_like(after, &rest[at..]))
+}
+
+fn create(model: &mut Model, ask: &Ask) -> Answered {
+    let image = ask.parameter("fromImage");
+    if image.is_empty() {
+        if ask.parameter("fromSrc").is_empty() {
+            return Err(Refusal::new(400, "neither fromImage nor fromSrc is given"));
+        }
+        let repo = ask.parameter("repo");
+        let name = model.load(if repo.is_empty() { "imported" } else { repo });
+        let id = model.image(&name).map(|image| image.id.clone());
+        return Ok(Reply::Json(200, json!({ "status": id })));
+    }
+    let reference = match ask.parameter("tag") {
+        "" => image.to_owned(),
+        digest if digest.contains(':') => format!("{image}@{digest}"),
+        tag => format!("{image}:{tag}"),
+    };
+    let pulling = model.pull(&reference)?;
+    let size = model.image(&pulling.reference).map_or(0, |image| image.size);
+    let step = pulling.layers.len();
+    Ok(Reply::Follow {
+        raw: false,
+        follow: Box::new(Follow::Pull {
+            pulling,
+            told: vec![0; step],
+            begun: false,
+            size,
+        }),
+    })
+}
+
+pub(super) fn commit(model: &mut Model, ask: &Ask) -> Answered {
+    let id = model.find(ask.parameter("container"))?;
+    let repo = match ask.parameter("repo") {
+        "" => format!("commit-{}", &id[..12]),
+        repo => repo.to_owned(),
+    };
+    let tag = ask.parameter("tag");
+    let name = model.load(&if tag.is_empty() { repo } else { format!("{repo}:{tag}") });
+    model.tell_of(&id, "commit", &[("comment", ask.parameter("comment").to_owned())]);
+    let image = model.image(&name).map(|image| image.id.clone());
+    Ok(Reply::Json(201, json!({ "Id": image })))
+}

@@ -1,0 +1,48 @@
+//! How many files and connections the process may have open.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Files that a process needs besides its sockets.
+const OTHERS: u64 = 64;
+
+/// The system does not allow enough.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{wanted} open files are needed and {allowed} allowed: run `ulimit -n {wanted}` first, as root if the hard limit is \
+     lower (`ulimit -Hn`), or with systemd `systemd-run --scope -p LimitNOFILE={wanted} …`"
+)]
+pub struct LimitError {
+    /// What is needed.
+    pub wanted: u64,
+    /// What there is.
+    pub allowed: u64,
+}
+
+/// Lets the process have so many sockets open, if it may.
+///
+/// # Errors
+///
+/// The hard limit is lower, and not ours to raise.
+pub fn raise_open_files(sockets: u64) -> Result<(), LimitError> {
+    let wanted = sockets + OTHERS;
+    let limit = getrlimit(Resource::Nofile);
+    let (current, maximum) = (limit.current.unwrap_or(u64::MAX), limit.maximum.unwrap_or(u64::MAX));
+    if current >= wanted {
+        return Ok(());
+    }
+    // Root may go beyond the hard limit.
+    let attempts = [maximum.max(wanted), maximum];
+    for hard in attempts {
+        let raised = Rlimit {
+            current: Some(hard.min(wanted.max(current))),
+            maximum: Some(hard).filter(|hard| *hard < u64::MAX),
+        };
+        if setrlimit(Resource::Nofile, raised).is_ok() && hard >= wanted {
+            return Ok(());
+        }
+    }
+    Err(LimitError {
+        wanted,
+        allowed: maximum,
+    })
+}

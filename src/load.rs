@@ -1,0 +1,67 @@
+//! The requests of a scenario over the Docker API, against any endpoint, and how long each took.
+//!
+//! Open loop: a request is due when the scenario says so, however late the answers to others are, and its latency counts
+//! from then as well as from when it was sent; nothing is left out because the target was slow (no coordinated omission).
+//! Closed loop: so many clients, each with its next request as soon as it has its last answer.
+//!
+//! Must not know whether a daemon, a manager or a simulated engine answers.
+
+mod body;
+mod latency;
+mod replay;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub use body::create_body;
+pub use latency::{Latencies, Operation};
+pub use replay::{closed, open};
+
+use crate::model::{Resources, Time};
+use crate::net::Address;
+use crate::sim::Plan;
+
+/// What is asked, of whom, and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whose requests.
+    pub plan: Plan,
+    /// The seed of everything random.
+    pub seed: u64,
+    /// Of whom.
+    pub target: Address,
+    /// Connections at the same time, at least one. With one, requests keep their order.
+    pub connections: usize,
+    /// Seconds of the scenario in one of the world.
+    pub speed: f64,
+    /// How long an answer is waited for.
+    pub patience: Duration,
+}
+
+/// What became of a container.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Placed {
+    /// When it was due.
+    pub time: Time,
+    /// Its name.
+    pub name: String,
+    /// Its class, as an index into the plan's.
+    pub class: usize,
+    /// What it asked for.
+    pub resources: Resources,
+    /// Where it is, or why it is nowhere.
+    pub node: Result<String, String>,
+}
+
+/// What was measured.
+#[derive(Debug, Default)]
+pub struct Measured {
+    /// Every container, in the order in which they were due.
+    pub placed: Vec<Placed>,
+    /// How long each kind of request took.
+    pub latencies: Latencies,
+    /// What went wrong, and how often.
+    pub errors: BTreeMap<String, u64>,
+    /// From the first request to the last answer.
+    pub elapsed: Duration,
+}

@@ -1,0 +1,166 @@
+//! Our manager in front of simulated engines, well and ill.
+
+use std::time::Duration;
+
+use hyper::Method;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use swarmlab::docker::Timeouts;
+use swarmlab::engines::{Crash, Faults};
+use swarmlab::manager::{self, Options};
+use swarmlab::net::Address;
+
+use super::{Cluster, ask, nodes};
+use crate::live::{AGES, within};
+
+/// A manager in front of a cluster, until this is dropped.
+pub struct Managed {
+    pub cluster: Cluster,
+    pub address: Address,
+    stop: CancellationToken,
+}
+
+impl Drop for Managed {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Managed {
+    pub async fn start(cluster: Cluster) -> Managed {
+        let stop = CancellationToken::new();
+        let options = Options {
+            hosts: vec!["tcp://127.0.0.1:0".to_owned()],
+            refresh_min: Duration::from_millis(100),
+            refresh_max: Duration::from_millis(150),
+            timeouts: Timeouts {
+                dial: Duration::from_secs(2),
+                answer: Duration::from_secs(2),
+                order: AGES,
+            },
+            ..Options::new(&cluster.discovery())
+        };
+        let running = manager::start(options, [7; 32], stop.clone()).await.expect("a manager");
+        let address = running.addresses()[0].clone();
+        let managed = Managed { cluster, address, stop };
+        managed.until_healthy(managed.cluster.addresses.len()).await;
+        managed
+    }
+
+    pub async fn get(&self, target: &str) -> Value {
+        let (_, text) = ask(&self.address, Method::GET, target, "").await;
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    /// Waits until so many engines are healthy.
+    pub async fn until_healthy(&self, count: usize) {
+        let looking = async {
+            loop {
+                let info = self.get("/info").await.to_string();
+                if info.matches("\"Healthy\"").count() == count {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        within(looking).await;
+    }
+
+    pub async fn create(&self, name: &str, body: &Value) -> (u16, String) {
+        let target = format!("/containers/create?name={name}");
+        ask(&self.address, Method::POST, &target, &body.to_string()).await
+    }
+}
+
+#[tokio::test]
+async fn fifty_engines_are_taken_for_daemons_and_each_gets_its_share() {
+    let managed = Managed::start(Cluster::start(nodes(50)).await).await;
+    for number in 0..100 {
+        let body = json!({ "Image": "busybox", "HostConfig": { "Memory": 1 << 28 } });
+        let (status, text) = managed.create(&format!("web-{number}"), &body).await;
+        assert_eq!(status, 201, "{text}");
+        let target = format!("/containers/web-{number}/start");
+        assert_eq!(ask(&managed.address, Method::POST, &target, "").await.0, 204);
+    }
+    let all = managed.get("/containers/json").await;
+    assert_eq!(all.as_array().map(Vec::len), Some(100));
+    for engine in 0..50 {
+        let own = managed.cluster.json(engine, Method::GET, "/containers/json", "").await;
+        assert_eq!(
+            own.as_array().map(Vec::len),
+            Some(2),
+            "spread gives every engine as many"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_an_engine_is_seen_and_so_is_its_recovery() {
+    let managed = Managed::start(Cluster::start(nodes(3)).await).await;
+    let faults = [
+        Faults {
+            hang: true,
+            ..Faults::default()
+        },
+        Faults {
+            refuse: true,
+            ..Faults::default()
+        },
+    ];
+    for fault in faults {
+        let refuses = fault.refuse;
+        managed.cluster.engines.set_faults(1, fault);
+        if refuses {
+            // Connections that there are go on; a daemon that is gone has none.
+            managed.cluster.engines.crash(1, Crash::ContainersKept);
+        }
+        managed.until_healthy(2).await;
+        managed.cluster.engines.set_faults(1, Faults::default());
+        managed.cluster.engines.bring_back(1);
+        managed.until_healthy(3).await;
+    }
+    // Without the stream of its events, what happens to it is seen all the same.
+    managed.cluster.engines.drop_events(1);
+    let (status, _) = managed
+        .cluster
+        .ask(1, Method::POST, "/images/create?fromImage=busybox&tag=latest", "")
+        .await;
+    assert_eq!(status, 200);
+    managed
+        .cluster
+        .ask(
+            1,
+            Method::POST,
+            "/containers/create?name=behind",
+            r#"{"Image":"busybox"}"#,
+        )
+        .await;
+    let seen = async {
+        while !managed
+            .get("/containers/json?all=1")
+            .await
+            .to_string()
+            .contains("behind")
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    within(seen).await;
+    // A crash that loses containers loses them here as well.
+    managed.cluster.engines.crash(1, Crash::ContainersLost);
+    managed.until_healthy(2).await;
+    managed.cluster.engines.bring_back(1);
+    managed.until_healthy(3).await;
+    let gone = async {
+        while managed
+            .get("/containers/json?all=1")
+            .await
+            .to_string()
+            .contains("behind")
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    within(gone).await;
+}

@@ -1,0 +1,169 @@
+//! Simulated engines, driven by the real `docker` and `docker-compose` as a daemon is.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::clients::Client;
+use crate::guardian;
+use crate::runner::{Case, cases};
+
+pub const CASES: [Case; 2] = cases!(simulated:
+    every_docker_takes_an_engine_for_a_daemon,
+    compose_takes_an_engine_for_a_daemon needs Compose,
+);
+
+const ENDPOINT: &str = "tcp://127.9.0.1:2375";
+
+/// The program, until it is dropped.
+struct Engines(Child);
+
+impl Engines {
+    fn start() -> Engines {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let child = Command::new(env!("CARGO_BIN_EXE_swarmlab"))
+            .args([
+                "engines",
+                "scenarios/quickstart.toml",
+                "--network",
+                "127.9.0.0",
+                "--no-node-events",
+            ])
+            .current_dir(root)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the program");
+        let engines = Engines(child);
+        let begun = Instant::now();
+        while Client::docker(ENDPOINT).run(["version"]).code != Some(0) {
+            assert!(begun.elapsed() < Duration::from_secs(20), "nobody answers");
+            thread::sleep(Duration::from_millis(50));
+        }
+        engines
+    }
+}
+
+impl Drop for Engines {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Commands in their order, the code that each ends with, and what it says.
+const TABLE: [(&[&str], i32, &str); 36] = [
+    (&["version", "--format", "{{.Server.APIVersion}}"], 0, "1.41"),
+    (&["info", "--format", "{{.NCPU}} {{.OSType}}"], 0, "4 linux"),
+    (&["pull", "busybox"], 0, "docker.io/library/busybox:latest"),
+    (&["pull", "nowhere/x"], 1, "pull access denied"),
+    (
+        &[
+            "run", "-d", "--name", "web", "-p", "8080:80", "-l", "a=b", "busybox", "sleep", "9",
+        ],
+        0,
+        "",
+    ),
+    (
+        &["run", "-d", "--name", "web", "busybox"],
+        125,
+        "is already in use by container",
+    ),
+    (
+        &["ps", "--filter", "label=a=b", "--format", "{{.Names}} {{.Ports}}"],
+        0,
+        "web 0.0.0.0:8080->80/tcp",
+    ),
+    (&["port", "web"], 0, "80/tcp -> 0.0.0.0:8080"),
+    (&["exec", "web", "echo", "hi", "there"], 0, "hi there"),
+    (&["exec", "web", "sh", "-c", "exit 3"], 3, ""),
+    (&["top", "web"], 0, "sleep 9"),
+    (&["stats", "--no-stream", "--format", "{{.Name}}"], 0, "web"),
+    (&["pause", "web"], 0, "web"),
+    (&["inspect", "-f", "{{.State.Status}}", "web"], 0, "paused"),
+    (&["unpause", "web"], 0, "web"),
+    (&["update", "-m", "100m", "--memory-swap", "200m", "web"], 0, "web"),
+    (&["inspect", "-f", "{{.HostConfig.Memory}}", "web"], 0, "104857600"),
+    (&["rename", "web", "db"], 0, ""),
+    (&["restart", "db"], 0, "db"),
+    (&["network", "create", "inner"], 0, ""),
+    (&["network", "connect", "inner", "db"], 0, ""),
+    (&["network", "inspect", "-f", "{{len .Containers}}", "inner"], 0, "1"),
+    (&["network", "rm", "inner"], 1, "has active endpoints"),
+    (&["volume", "create", "data"], 0, "data"),
+    (&["volume", "ls", "-q"], 0, "data"),
+    (&["stop", "db"], 0, "db"),
+    (&["wait", "db"], 0, "143"),
+    (
+        &[
+            "run",
+            "--name",
+            "job",
+            "-e",
+            "swarmlab.lifetime=100ms",
+            "-e",
+            "swarmlab.exit-code=7",
+            "busybox",
+            "echo",
+            "x",
+        ],
+        7,
+        "x",
+    ),
+    (&["logs", "job"], 0, "x"),
+    (
+        &["ps", "-a", "--filter", "exited=7", "--format", "{{.Names}}"],
+        0,
+        "job",
+    ),
+    (&["tag", "busybox", "other:1"], 0, ""),
+    (&["rmi", "other:1"], 0, "Untagged: other:1"),
+    (&["history", "-q", "busybox"], 0, ""),
+    (
+        &["system", "df", "--format", "{{.Type}} {{.TotalCount}}"],
+        0,
+        "Containers 2",
+    ),
+    (&["system", "prune", "-f", "--volumes"], 0, "Total reclaimed space"),
+    (&["ps", "-aq"], 0, ""),
+];
+
+fn every_docker_takes_an_engine_for_a_daemon() {
+    // Each has engines of its own, which so begin empty.
+    let count = Client::every_docker(ENDPOINT).len();
+    for number in 0..count {
+        let _engines = Engines::start();
+        let docker = Client::every_docker(ENDPOINT).swap_remove(number);
+        for (words, code, told) in TABLE {
+            let output = docker.run(words);
+            let said = format!("{}{}", output.out, output.err);
+            assert!(
+                output.code == Some(code) && said.contains(told),
+                "{words:?}: {output:?}"
+            );
+        }
+        assert_eq!(docker.ok(["ps", "-aq"]), "");
+    }
+}
+
+fn compose_takes_an_engine_for_a_daemon() {
+    let _engines = Engines::start();
+    let project = guardian::laboratory().expect("in the laboratory").join("simulated");
+    fs::create_dir_all(&project).expect("a directory");
+    let file = "version: '2.4'\nservices:\n  web:\n    image: busybox\n    command: sleep 9\n    ports: ['8081:80']\n    \
+                volumes: ['data:/data']\n  db:\n    image: busybox\n    command: top\nvolumes:\n  data: {}\n";
+    fs::write(project.join("docker-compose.yml"), file).expect("a file");
+    let compose = Client::compose(ENDPOINT, &project);
+    compose.ok(["up", "-d"]);
+    let listed = compose.ok(["ps"]);
+    assert!(
+        listed.matches(" Up ").count() == 2 && listed.contains("8081->80/tcp"),
+        "{listed}"
+    );
+    assert_eq!(compose.ok(["exec", "-T", "web", "echo", "hi"]), "hi");
+    compose.ok(["down", "-v"]);
+    let docker = Client::docker(ENDPOINT);
+    assert_eq!(docker.ok(["ps", "-aq"]) + &docker.ok(["volume", "ls", "-q"]), "");
+}
