@@ -18,8 +18,8 @@ use super::args::ScenarioArguments;
 use super::input::{self, Loaded, Refused};
 use super::live::stopped;
 
-/// Sockets that are kept for each engine: the one on which it listens, and its clients.
-const SOCKETS_EACH: u64 = 6;
+/// Sockets that an engine with a manager in front of it needs: one on which it listens, its events, and one for requests.
+const SOCKETS_EACH: u64 = 3;
 
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+/// Latencies above an hour count as an hour.
+const HIGHEST_NS: u64 = 3_600_000_000_000;
+
 /// A kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
@@ -44,9 +47,10 @@ impl Latencies {
     pub fn record(&mut self, operation: Operation, since_due: Duration, since_sent: Duration) {
         let kinds = self.kinds.entry(operation).or_default();
         for (histogram, span) in kinds.iter_mut().zip([since_due, since_sent]) {
-            // Three digits are always possible.
-            let histogram = histogram.get_or_insert_with(|| Histogram::new(3).expect("three digits"));
-            histogram.saturating_record(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX).min(i64::MAX as u64));
+            // The bounds are constants, and valid.
+            let histogram =
+                histogram.get_or_insert_with(|| Histogram::new_with_bounds(1, HIGHEST_NS, 3).expect("valid bounds"));
+            histogram.saturating_record(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX));
         }
     }
 
@@ -55,5 +59,18 @@ impl Latencies {
         self.kinds
             .iter()
             .filter_map(|(operation, [due, sent])| Some((*operation, due.as_ref()?, sent.as_ref()?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latencies_are_kept_to_three_digits() {
+        let mut latencies = Latencies::default();
+        latencies.record(Operation::Create, Duration::from_millis(250), Duration::from_millis(2));
+        let (_, due, sent) = latencies.each().next().expect("one kind");
+        assert!((249_000_000..251_000_000).contains(&due.max()) && (1_990_000..2_010_000).contains(&sent.max()));
     }
 }
