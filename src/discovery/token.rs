@@ -17,10 +17,10 @@ use tokio::sync::mpsc;
 use crate::net::{self, Address, Client, Tls, tls};
 
 use super::error::DiscoveryError;
-use super::trouble::Pauses;
 use super::range::{ENTRIES_MAX, ENTRY_BYTES_MAX};
 use super::store::http::{self, Answer, escaped};
 use super::store::{PATIENCE, StoreError};
+use super::trouble::Pauses;
 use super::{Discovery, Entry, Registration, split_host_port};
 
 /// The option that says where the service is.
