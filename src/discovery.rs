@@ -33,6 +33,7 @@ pub use election::{Election, Leadership};
 pub use entry::{Entry, EntryError, UNIX, is_advertisable, parse_list, split_host_port};
 pub use error::DiscoveryError;
 pub use file::FILE_BYTES_MAX;
+pub use kv::CONSUL_TOKEN_OPTION;
 pub use range::{ENTRIES_MAX, ENTRY_BYTES_MAX};
 pub use store::StoreError;
 pub use token::{TokenError, URL_OPTION, create_token};

@@ -25,6 +25,9 @@ const NODES: &str = "docker/swarm/nodes";
 /// Where the primary's address is below the prefix.
 const LEADER: &str = "docker/swarm/leader";
 
+/// The option with the token that Consul wants to see.
+pub const CONSUL_TOKEN_OPTION: &str = "kv.token";
+
 /// The kinds of store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -92,9 +95,12 @@ impl Kv {
                 Store::Etcd(Etcd::new(clients().collect(), user))
             }
             Kind::Consul => {
-                let token = option("kv.token").map(HeaderValue::from_str).transpose();
-                let token =
-                    token.map_err(|_| DiscoveryError::Option("kv.token", "it is no text of a header".to_owned()))?;
+                let token = option(CONSUL_TOKEN_OPTION).map(HeaderValue::from_str).transpose();
+                let fault = "it is no text of a header".to_owned();
+                let mut token = token.map_err(|_| DiscoveryError::Option(CONSUL_TOKEN_OPTION, fault))?;
+                if let Some(token) = &mut token {
+                    token.set_sensitive(true);
+                }
                 // There is exactly one.
                 let agent = clients().next().ok_or(DiscoveryError::ManyEndpoints)?;
                 Store::Consul(Consul::new(agent, token))

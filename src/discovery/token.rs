@@ -20,7 +20,7 @@ use super::error::DiscoveryError;
 use super::range::{ENTRIES_MAX, ENTRY_BYTES_MAX};
 use super::store::http::{self, Answer, escaped};
 use super::store::{PATIENCE, StoreError};
-use super::trouble::Pauses;
+use super::trouble::{Trouble, Troubles};
 use super::{Discovery, Entry, Registration, split_host_port};
 
 /// The option that says where the service is.
@@ -325,9 +325,8 @@ impl Cluster {
 
     /// Asks again and again until nobody listens any more.
     async fn follow(&self, period: Duration, lists: mpsc::Sender<Result<Vec<Entry>, DiscoveryError>>) {
-        let mut pauses = Pauses::new(period);
+        let mut troubles = Troubles::none(period);
         let mut told: Option<Vec<Entry>> = None;
-        let mut trouble: Option<String> = None;
         loop {
             let fetched = tokio::select! {
                 fetched = self.fetch() => fetched,
@@ -335,22 +334,18 @@ impl Cluster {
             };
             let pause = match fetched {
                 Ok(entries) => {
-                    let is_news = trouble.take().is_some() || told.as_ref() != Some(&entries);
+                    let is_news = troubles.looked() || told.as_ref() != Some(&entries);
                     if is_news && lists.send(Ok(entries.clone())).await.is_err() {
                         return;
                     }
                     told = Some(entries);
-                    pauses.restart();
                     period
                 }
                 Err(error) => {
-                    // Once for each kind of trouble: the same every few seconds says nothing new.
-                    let text = error.to_string();
-                    if trouble.as_ref() != Some(&text) && lists.send(Err(error)).await.is_err() {
+                    if troubles.is_news(Trouble::of(&error)) && lists.send(Err(error)).await.is_err() {
                         return;
                     }
-                    trouble = Some(text);
-                    pauses.next()
+                    troubles.pause()
                 }
             };
             tokio::select! {

@@ -9,6 +9,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::DiscoveryError;
 use super::store::StoreError;
+use super::token::TokenError;
 
 /// The first pause after a store could not be asked; each further one is twice as long.
 const PAUSE_FIRST: Duration = Duration::from_millis(250);
@@ -39,7 +40,9 @@ impl Trouble {
         match error {
             DiscoveryError::Store(StoreError::Refused { .. }) => Trouble::Refused,
             DiscoveryError::Store(StoreError::Garbled { .. }) => Trouble::Garbled,
-            DiscoveryError::Store(_) => Trouble::Away,
+            DiscoveryError::Store(_) | DiscoveryError::Token(TokenError::Unreachable { .. }) => Trouble::Away,
+            DiscoveryError::Token(TokenError::Fetch(_)) => Trouble::Refused,
+            DiscoveryError::Token(_) => Trouble::Garbled,
             DiscoveryError::TurnedEmpty(_) => Trouble::Empty,
             _ => Trouble::List,
         }

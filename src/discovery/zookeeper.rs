@@ -142,15 +142,22 @@ impl ZooKeeper {
                     Err(Error::NodeExists) => {}
                     other => return other,
                 }
-                // Left by an earlier life, it would vanish with its session.
                 match session.check_stat(key).await? {
                     Some(stat) if stat.ephemeral_owner == session.session_id().0 => {
                         return session.set_data(key, value.as_bytes(), None).await.map(drop);
                     }
-                    _ => match session.delete(key, None).await {
-                        Ok(()) | Err(Error::NoNode) => {}
-                        Err(error) => return Err(error),
-                    },
+                    // Left by an earlier life, it would vanish with its session. Replaced in one step, it is never gone.
+                    _ => {
+                        let mut replacing = session.new_multi_writer();
+                        replacing.add_delete(key, None)?;
+                        replacing.add_create(key, value.as_bytes(), &OWN)?;
+                        match replacing.commit().await.map_err(Error::from) {
+                            Ok(_) => return Ok(()),
+                            // Gone, or another's, meanwhile.
+                            Err(Error::NoNode | Error::NodeExists) => {}
+                            Err(error) => return Err(error),
+                        }
+                    }
                 }
             }
             Err(Error::NodeExists)

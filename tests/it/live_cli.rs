@@ -17,6 +17,7 @@ fn swarmlab(arguments: &[&str]) -> Command {
         "DEBUG",
         "SWARM_DISCOVERY",
         "SWARM_DISCOVERY_URL",
+        "CONSUL_HTTP_TOKEN",
         "SWARM_ADVERTISE",
         "SWARM_HOST",
     ] {

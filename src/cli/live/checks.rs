@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use crate::discovery::{URL_OPTION, is_advertisable};
+use crate::discovery::{CONSUL_TOKEN_OPTION, URL_OPTION, is_advertisable};
 use crate::manager::TlsFiles;
 
 use super::args::TlsArguments;
@@ -20,6 +20,8 @@ pub struct Environment {
     pub debug: bool,
     pub discovery: Option<String>,
     pub discovery_url: Option<String>,
+    /// What Consul's own programs read their token from. On a command line, every user of the machine could read it.
+    pub consul_token: Option<String>,
     pub advertise: Option<String>,
     pub host: Option<String>,
 }
@@ -32,6 +34,7 @@ impl Environment {
             debug: text("DEBUG").is_some_and(|text| go::parse_bool(&text).unwrap_or(false)),
             discovery: text("SWARM_DISCOVERY"),
             discovery_url: text("SWARM_DISCOVERY_URL"),
+            consul_token: text("CONSUL_HTTP_TOKEN"),
             advertise: text("SWARM_ADVERTISE"),
             host: text("SWARM_HOST"),
         }
@@ -57,7 +60,7 @@ pub fn discovery(arguments: &[String], environment: &Environment, command: &str)
 }
 
 /// The values of `--discovery-opt`; the last one with a key counts. Where the service of `token://` is, is one of them,
-/// which `--discovery-url` replaces and the environment provides.
+/// which `--discovery-url` replaces and the environment provides; the latter has Consul's token, too.
 pub fn discovery_options(
     options: &[String],
     url: Option<&String>,
@@ -73,6 +76,11 @@ pub fn discovery_options(
         options.insert(URL_OPTION.to_owned(), url.clone());
     } else if let Some(url) = &environment.discovery_url {
         options.entry(URL_OPTION.to_owned()).or_insert_with(|| url.clone());
+    }
+    if let Some(token) = &environment.consul_token {
+        options
+            .entry(CONSUL_TOKEN_OPTION.to_owned())
+            .or_insert_with(|| token.clone());
     }
     Ok(options)
 }
@@ -139,5 +147,28 @@ pub fn count<T: TryFrom<i64>>(flag: &str, value: i64) -> anyhow::Result<T> {
     match T::try_from(value) {
         Ok(count) if value > 0 => Ok(count),
         _ => bail!("--{flag} should be a positive number"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_has_what_no_option_says() {
+        let environment = Environment {
+            discovery_url: Some("http://h:1".to_owned()),
+            consul_token: Some("secret".to_owned()),
+            ..Environment::default()
+        };
+        let read = |options: &[&str]| {
+            let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
+            discovery_options(&options, None, &environment).expect("options")
+        };
+        let both = read(&[]);
+        assert_eq!(both[URL_OPTION], "http://h:1");
+        assert_eq!(both[CONSUL_TOKEN_OPTION], "secret");
+        let other = read(&["kv.token=other"]);
+        assert_eq!(other[CONSUL_TOKEN_OPTION], "other");
     }
 }

@@ -14,7 +14,7 @@ use crate::runner::{Case, cases};
 
 pub use server::{Kind, Server};
 
-pub const CASES: [Case; 12] = cases!(stores:
+pub const CASES: [Case; 13] = cases!(stores:
     etcd_lists_who_is_there needs Etcd,
     etcd_may_come_late_go_and_come_back_empty needs Etcd,
     etcd_goes_on_with_two_of_three_members needs Etcd,
@@ -24,6 +24,7 @@ pub const CASES: [Case; 12] = cases!(stores:
     consul_lists_who_is_there needs Consul,
     consul_may_come_late_go_and_come_back_empty needs Consul,
     consul_elects_one_primary needs Consul,
+    consul_ends_a_lease_by_time_alone needs Consul,
     zookeeper_lists_who_is_there needs ZooKeeper,
     zookeeper_may_come_late_go_and_come_back_empty needs ZooKeeper,
     zookeeper_elects_one_primary needs ZooKeeper,
@@ -113,6 +114,15 @@ fn lists_who_is_there(kind: Kind) {
     until_listed(&url, &elsewhere, &["10.231.0.99:3"]);
     assert_eq!(list(&url, &[]), Ok(both.map(str::to_owned).to_vec()));
     drop(third);
+    // Who comes back before its time is over was never gone, whatever becomes of what it left behind.
+    drop(other);
+    let other = Join::start(&url, "10.231.0.99:2", &[]);
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_secs(5) {
+        assert_eq!(list(&url, &[]), Ok(both.map(str::to_owned).to_vec()));
+        // Consul takes a limited number of connections at a time, and counts those that are gone for a while.
+        std::thread::sleep(Duration::from_millis(100));
+    }
     // Who says good-bye is gone at once; who does not, when the time is over.
     one.end();
     assert_eq!(list(&url, &[]), Ok(vec![both[1].to_owned()]));
@@ -198,6 +208,10 @@ fn etcd_elects_one_primary() {
 
 fn consul_elects_one_primary() {
     election::one_primary(Kind::Consul);
+}
+
+fn consul_ends_a_lease_by_time_alone() {
+    election::primary_without_agent();
 }
 
 fn zookeeper_elects_one_primary() {

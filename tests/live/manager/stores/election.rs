@@ -20,8 +20,12 @@ const FAILOVER: Duration = Duration::from_secs(12);
 const PORTS: [u16; 3] = [3375, 3376, 3377];
 
 fn candidate(port: u16, url: &str) -> Manager {
+    candidate_for(TTL, port, url)
+}
+
+fn candidate_for(ttl: Duration, port: u16, url: &str) -> Manager {
     let advertise = format!("{}:{port}", daemons::OWN_ADDRESS);
-    let ttl = format!("{}s", TTL.as_secs());
+    let ttl = format!("{}s", ttl.as_secs());
     Manager::start_at(
         port,
         &["--replication", "--advertise", &advertise, "--replication-ttl", &ttl],
@@ -143,6 +147,25 @@ fn primary_without_store(server: &Server) {
     let of_other = format!("replica of {}", other.address());
     within(FAILOVER, || role(&primary), |role| *role == of_other);
     assert!(!ask(&primary), "the name is taken");
+}
+
+/// The agent of Consul through which a primary asks dies, which the cluster finds out long before the primary's lease is
+/// over.
+pub fn primary_without_agent() {
+    const TTL: Duration = Duration::from_secs(6);
+    let server = Server::start(Kind::Consul);
+    let mut agent = server.agent();
+    let primary = candidate_for(TTL, PORTS[0], &agent.url("lead"));
+    eventually(|| role(&primary), |role| role == "primary");
+    let other = candidate_for(TTL, PORTS[1], &server.url("lead"));
+    let of_primary = format!("replica of {}", primary.address());
+    eventually(|| role(&other), |role| *role == of_primary);
+    agent.kill();
+    within(FAILOVER, || role(&other), |role| role == "primary");
+    assert_ne!(role(&primary), "primary", "two at a time");
+    agent.resume();
+    let of_other = format!("replica of {}", other.address());
+    within(FAILOVER, || role(&primary), |role| *role == of_other);
 }
 
 /// A primary that was stopped and wakes up late does not decide any more, not even what it was asked before.

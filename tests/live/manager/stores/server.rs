@@ -140,36 +140,39 @@ impl Server {
         command
     }
 
+    /// An agent of Consul through which this server can be asked, and which can die without it.
+    pub fn agent(&self) -> Server {
+        assert_eq!(self.kind, Kind::Consul);
+        let mut agent = Self::not_yet(Kind::Consul);
+        let server = format!("{OWN_ADDRESS}:{}", self.port + 2);
+        agent.flags = ["-retry-join", &server, "-retry-interval", "200ms"]
+            .map(str::to_owned)
+            .to_vec();
+        agent.resume();
+        agent
+    }
+
     fn consul(&self, data: &Path) -> Command {
         let port = |offset: u16| (self.port + offset).to_string();
         let mut command = Command::new(programs::consul());
         command
-            .args([
-                "agent",
-                "-server",
-                "-bootstrap-expect",
-                "1",
-                "-node",
-                "store",
-                "-disable-host-node-id",
-            ])
+            .args(["agent", "-node", &format!("n{}", self.port), "-disable-host-node-id"])
             .args(["-bind", OWN_ADDRESS, "-client", OWN_ADDRESS])
-            .args([
-                "-http-port",
-                &port(0),
-                "-server-port",
-                &port(1),
-                "-serf-lan-port",
-                &port(2),
-            ])
-            .args(["-serf-wan-port", &port(3), "-dns-port", "-1", "-grpc-port", "-1"])
-            // Sessions shorter than ten seconds, and a server that is up soon.
+            .args(["-http-port", &port(0), "-serf-lan-port", &port(2)])
+            .args(["-dns-port", "-1", "-grpc-port", "-1"])
+            // Sessions shorter than ten seconds, a server that is up soon, and agents that are soon known to be dead.
             .args([
                 "-hcl",
-                "session_ttl_min = \"100ms\" performance { raft_multiplier = 1 }",
+                "session_ttl_min = \"100ms\" performance { raft_multiplier = 1 } \
+                 gossip_lan { probe_interval = \"100ms\" probe_timeout = \"50ms\" suspicion_mult = 1 }",
             ])
             .arg("-data-dir")
             .arg(data);
+        if self.flags.is_empty() {
+            command.args(["-server", "-bootstrap-expect", "1"]);
+            command.args(["-server-port", &port(1), "-serf-wan-port", &port(3)]);
+        }
+        command.args(&self.flags);
         command
     }
 
