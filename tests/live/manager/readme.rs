@@ -4,15 +4,18 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use super::stores::{Kind, Server};
 use super::{SOON, within};
 use crate::clients::Client;
 use crate::daemons;
 use crate::guardian;
+use crate::programs;
 use crate::runner::{Case, cases};
 
-pub const CASES: [Case; 2] = cases!(readme:
+pub const CASES: [Case; 3] = cases!(readme:
     five_commands_lead_to_a_container,
     five_commands_lead_to_two_managers needs Etcd,
+    every_kind_of_discovery_is_listed needs Consul needs ZooKeeper,
 );
 
 /// The commands that stand first below a heading.
@@ -74,6 +77,30 @@ fn five_commands_lead_to_a_container() {
         SOON,
         || Client::docker(endpoint).run(["info"]).out.contains("Nodes:"),
         |up| !up,
+    );
+}
+
+/// The chapter says how what is listed is started; here it is. ZooKeeper's own script is the distribution's matter.
+fn every_kind_of_discovery_is_listed() {
+    let commands = commands("The same with the others");
+    assert_eq!(commands.len(), 6, "{commands:?}");
+    let mut zookeeper = Server::not_yet(Kind::ZooKeeper).at("127.0.0.1", 2181);
+    zookeeper.resume();
+    // A reader types slower than a script runs.
+    let typed = commands.join("\n").replace("&\n", "&\nsleep 3\n");
+    let script = format!(
+        "trap 'kill $(jobs -p)' EXIT\n{} agent -dev >/dev/null 2>&1 &\n\
+         until : 2>/dev/null </dev/tcp/127.0.0.1/8500; do sleep 0.1; done\nsleep 5\n\
+         echo 10.0.0.1:2375 > /tmp/engines\n{typed}\nrm /tmp/engines\n",
+        programs::consul().display(),
+    );
+    let out = run(&script);
+    let listed: Vec<&str> = out.lines().filter(|line| !line.contains("level=")).collect();
+    let engine = "192.168.0.11:2375";
+    assert_eq!(
+        listed,
+        [engine, engine, "10.0.0.1:2375", engine, "192.168.0.12:2375"],
+        "{out}"
     );
 }
 

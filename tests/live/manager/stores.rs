@@ -220,7 +220,8 @@ fn zookeeper_elects_one_primary() {
 
 /// Engines come and go all the time, some with a good-bye and some without, through a line that is cut now and then.
 fn etcd_bears_engines_that_come_and_go() {
-    const FLAPS: usize = 70;
+    // Ten minutes of a cluster in one: half of them come or go each few seconds.
+    const FLAPS: usize = 390;
     let server = Server::start(Kind::Etcd);
     let line = proxy::Line::to(&server.address());
     let through = server.url_by(&format!("{}:{}", crate::daemons::OWN_ADDRESS, line.port), "soak");

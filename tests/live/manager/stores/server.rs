@@ -26,6 +26,7 @@ pub enum Kind {
 pub struct Server {
     kind: Kind,
     directory: PathBuf,
+    host: &'static str,
     port: u16,
     /// Flags beyond the usual ones.
     flags: Vec<String>,
@@ -49,10 +50,17 @@ impl Server {
         Server {
             kind,
             directory,
+            host: OWN_ADDRESS,
             port: 4000 + u16::try_from(number).expect("few stores") * 10,
             flags: Vec::new(),
             process: None,
         }
+    }
+
+    /// The same at another address.
+    pub fn at(mut self, host: &'static str, port: u16) -> Server {
+        (self.host, self.port) = (host, port);
+        self
     }
 
     /// A cluster of etcd.
@@ -73,7 +81,7 @@ impl Server {
     }
 
     pub fn address(&self) -> String {
-        format!("{OWN_ADDRESS}:{}", self.port)
+        format!("{}:{}", self.host, self.port)
     }
 
     fn peer(&self) -> String {
@@ -178,10 +186,11 @@ impl Server {
 
     fn zookeeper(&self, data: &Path) -> Command {
         let settings = format!(
-            "tickTime=200\ndataDir={}\nclientPort={}\nclientPortAddress={OWN_ADDRESS}\nadmin.enableServer=false\n\
+            "tickTime=200\ndataDir={}\nclientPort={}\nclientPortAddress={}\nadmin.enableServer=false\n\
              minSessionTimeout=400\n4lw.commands.whitelist=srvr\n",
             data.display(),
-            self.port
+            self.port,
+            self.host
         );
         let file = self.directory.join("zoo.cfg");
         fs::write(&file, settings).expect("the store's settings");
