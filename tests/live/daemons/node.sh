@@ -24,7 +24,11 @@ launch "$@"
 echo started
 while read -r word; do
     case $word in
-    pause) kill -STOP "$daemon" ;;
+    pause)
+        kill -STOP "$daemon"
+        # Each of its threads stops when it is next looked at, and may answer until then.
+        while cat /proc/"$daemon"/task/*/stat 2>/dev/null | sed 's/.*) //' | grep -qv '^T'; do sleep 0.01; done
+        ;;
     resume) kill -CONT "$daemon" ;;
     # The daemon alone, as it is ended in an upgrade; containers end with it as it sees fit.
     end)
