@@ -21,6 +21,7 @@ mod info;
 mod keeper;
 mod metrics;
 mod networks;
+mod newcomers;
 mod options;
 mod proxy;
 mod pull;
@@ -107,6 +108,7 @@ struct Manager {
     readers: Semaphore,
     /// Work about engines that nobody waits for.
     fleet_tasks: TaskTracker,
+    newcomers: Arc<newcomers::Newcomers>,
     /// Told when an engine has failed.
     strays: Notify,
     /// Held while engines that came back are compared with the others, so that of two copies only one goes.
@@ -205,6 +207,7 @@ pub async fn start(options: Options, seed: [u8; 32], stop: CancellationToken) ->
         agreed: versions::Agreed::default(),
         readers: Semaphore::new(READERS),
         fleet_tasks: TaskTracker::new(),
+        newcomers: Arc::default(),
         strays: Notify::new(),
         welcoming: tokio::sync::Mutex::new(()),
         tls,
@@ -252,7 +255,7 @@ impl Manager {
 async fn handle(call: Call) -> Result<Answer, Failure> {
     match call.matched.action {
         Action::Ping => Ok(info::ping()),
-        Action::Info => info::info(&call),
+        Action::Info => info::info(call).await,
         Action::Version => Ok(info::version(&call)),
         Action::Events => events::stream(&call),
         Action::Metrics => metrics::show(&call.manager),

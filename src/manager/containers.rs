@@ -25,6 +25,7 @@ const TASK_LABEL: &str = "com.docker.swarm.task";
 pub(super) async fn list(call: Call) -> Result<Answer, Failure> {
     let filters = Filters::parse(call.parameter("filters")).map_err(|error| Failure::internal(error.to_string()))?;
     let choice = Choice::new(&call, filters)?;
+    call.manager.newcomers.settle().await;
     call.manager.refresh_as_asked(&choice.filters).await;
     let now = call.manager.now();
     let chosen = choice.among(&call.manager)?;

@@ -135,15 +135,10 @@ impl Manager {
         }
         self.keeper.with(|state| state.confirm(&reserved, &id));
         drop(claim);
-        let refreshed = self
-            .refresh_containers(reserved.engine, &reserved.daemon, std::slice::from_ref(&id))
-            .await;
-        if let Err(error) = refreshed {
-            // It exists and is known by its ID; the rest is learnt from the next event or refresh.
-            debug!(id, "Refreshing a new container failed: {error}");
-        }
         let warnings = json::texts(&answer, "Warnings").map(str::to_owned).collect();
-        Ok(Created { id, warnings, reserved })
+        let created = Created { id, warnings, reserved };
+        self.get_to_know(&created);
+        Ok(created)
     }
 
     /// Asks the daemon to create the container; if it lacks the image, pulls that first (`scheduling.md` §9.2).

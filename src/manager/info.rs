@@ -1,11 +1,13 @@
 //! What the manager says of itself and of the cluster: `info`, `version`, `_ping` (`live-manager.md` §15 and §16).
 
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use serde::ser::SerializeSeq;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Failure, json_answer};
 use super::server::Call;
-use super::state::{Engine, EngineId, State};
+use super::state::{Engine, EngineId, State, Tally};
 use super::{Manager, SERVER_VERSION};
 use crate::docker::words::human_size;
 use crate::docker::{Map, Timestamp};
@@ -56,25 +58,25 @@ pub(super) fn version(call: &Call) -> Answer {
 }
 
 /// `GET /info`.
-pub(super) fn info(call: &Call) -> Result<Answer, Failure> {
+pub(super) async fn info(call: Call) -> Result<Answer, Failure> {
     let manager = &call.manager;
+    manager.newcomers.settle().await;
     let (kernel, name) = kernel();
     let proxy = |variable: &str| std::env::var(variable).unwrap_or_default();
     let now = manager.now();
     let (counts, status) = look_around(manager);
-    let mut body = Map::new();
+    let mut fields = Map::new();
     let mut add = |key: &str, value: Value| {
-        body.insert(key.to_owned(), value);
+        fields.insert(key.to_owned(), value);
     };
     add("ID", json!(""));
-    add("Containers", json!(counts.containers));
-    add("ContainersRunning", json!(counts.running));
-    add("ContainersPaused", json!(counts.paused));
-    add("ContainersStopped", json!(counts.stopped()));
+    add("Containers", json!(counts.tally.containers));
+    add("ContainersRunning", json!(counts.tally.running));
+    add("ContainersPaused", json!(counts.tally.paused));
+    add("ContainersStopped", json!(counts.tally.stopped()));
     add("Images", json!(counts.images));
     add("Driver", json!(""));
     add("DriverStatus", Value::Null);
-    add("SystemStatus", json!(status));
     add(
         "Plugins",
         json!({ "Volume": [], "Network": [], "Authorization": null, "Log": null }),
@@ -114,22 +116,57 @@ pub(super) fn info(call: &Call) -> Result<Answer, Failure> {
     add("ExperimentalBuild", json!(manager.options.experimental));
     add("ServerVersion", json!(SERVER_VERSION));
     add("Warnings", json!(null));
-    Ok(json_answer(&body))
+    Ok(json_answer(&Info { fields, status }))
 }
 
 /// Engines described under the lock at a time.
 const ENGINES_AT_A_TIME: usize = 32;
+
+/// The whole answer, most of which is told of the engines.
+#[derive(Serialize)]
+struct Info {
+    #[serde(flatten)]
+    fields: Map,
+    #[serde(rename = "SystemStatus")]
+    status: Status,
+}
+
+/// Names and values, indented as clients show them: first of the cluster, then of each engine.
+struct Status {
+    cluster: Vec<[String; 2]>,
+    engines: Vec<Told>,
+}
+
+impl Serialize for Status {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut pairs = serializer.serialize_seq(None)?;
+        for pair in &self.cluster {
+            pairs.serialize_element(pair)?;
+        }
+        for engine in &self.engines {
+            let shown = match engine.name.as_str() {
+                "" => " (unknown)".to_owned(),
+                name => format!(" {name}"),
+            };
+            pairs.serialize_element(&[&shown, &engine.address])?;
+            for (name, value) in &engine.lines {
+                pairs.serialize_element(&[name, value.as_str()])?;
+            }
+        }
+        pairs.end()
+    }
+}
 
 /// What is told of one engine.
 struct Told {
     name: String,
     address: String,
     counts: Counts,
-    lines: Vec<[String; 2]>,
+    lines: Vec<(&'static str, String)>,
 }
 
 /// All engines, in sums and one by one. Others get their turn at the state in between.
-fn look_around(manager: &Manager) -> (Counts, Vec<[String; 2]>) {
+fn look_around(manager: &Manager) -> (Counts, Status) {
     let (engines, strategy) = manager.keeper.with(|state| {
         let engines: Vec<EngineId> = state.engines().map(|(id, _)| id).collect();
         (engines, state.scheduler.settings().strategy.name())
@@ -143,26 +180,24 @@ fn look_around(manager: &Manager) -> (Counts, Vec<[String; 2]>) {
     }
     told.sort_by(|a, b| natural(&a.name, &b.name).then_with(|| a.address.cmp(&b.address)));
     let filters: Vec<&str> = manager.options.filters.iter().map(|filter| filter.name()).collect();
-    let mut lines = manager.role().lines();
-    lines.extend([
+    let mut cluster = manager.role().lines();
+    cluster.extend([
         ["Strategy".to_owned(), strategy.to_owned()],
         ["Filters".to_owned(), filters.join(", ")],
         ["Nodes".to_owned(), told.len().to_string()],
     ]);
     let mut counts = Counts::default();
-    for engine in told {
+    for engine in &told {
         counts.add(&engine.counts);
-        lines.extend(engine.lines);
     }
-    (counts, lines)
+    let engines = told;
+    (counts, Status { cluster, engines })
 }
 
 /// What is on engines that have been validated, whatever their health.
 #[derive(Default)]
 struct Counts {
-    containers: u64,
-    running: u64,
-    paused: u64,
+    tally: Tally,
     images: u64,
     /// Whole CPUs, those of overcommit included.
     cpus: u64,
@@ -172,95 +207,73 @@ struct Counts {
 
 impl Counts {
     fn of(state: &State, id: EngineId, engine: &Engine) -> Counts {
-        let mut counts = Counts::default();
-        let Some(node) = engine.node else { return counts };
-        for (_, _, record) in state.records(id) {
-            counts.containers += 1;
-            if record.state.paused {
-                counts.paused += 1;
-            } else if record.state.running {
-                counts.running += 1;
-            }
-        }
+        let Some(node) = engine.node else {
+            return Counts::default();
+        };
         let total = state.cluster.node(node).total();
-        counts.images = engine.images.iter().filter(|image| image.is_tagged()).count() as u64;
-        counts.cpus = total.cpus.nanos() / Cpus::whole(1).nanos();
-        counts.memory = total.memory.get();
-        counts
+        Counts {
+            tally: state.tally(id),
+            images: engine.images.iter().filter(|image| image.is_tagged()).count() as u64,
+            cpus: total.cpus.nanos() / Cpus::whole(1).nanos(),
+            memory: total.memory.get(),
+        }
     }
 
     fn add(&mut self, other: &Counts) {
-        self.containers += other.containers;
-        self.running += other.running;
-        self.paused += other.paused;
+        self.tally.add(other.tally);
         self.images += other.images;
         self.cpus += other.cpus;
         self.memory = self.memory.saturating_add(other.memory);
-    }
-
-    fn stopped(&self) -> u64 {
-        self.containers - self.running - self.paused
     }
 }
 
 fn tell(state: &State, id: EngineId, engine: &Engine) -> Told {
     let counts = Counts::of(state, id, engine);
-    let shown = match engine.name() {
-        "" => "(unknown)",
-        name => name,
-    };
-    let mut lines = vec![[format!(" {shown}"), engine.address.clone()]];
-    let mut add = |key: &str, value: String| lines.push([format!("  └ {key}"), value]);
+    let tally = counts.tally;
     let containers = match engine.is_healthy() {
         true => format!(
             "{} ({} Running, {} Paused, {} Stopped)",
-            counts.containers,
-            counts.running,
-            counts.paused,
-            counts.stopped()
+            tally.containers,
+            tally.running,
+            tally.paused,
+            tally.stopped()
         ),
-        false => counts.containers.to_string(),
+        false => tally.containers.to_string(),
     };
     let (cpus, memory) = engine.node.map_or_else(
         || ("0 / 0".to_owned(), "0 B / 0 B".to_owned()),
         |node| {
             let node = state.cluster.node(node);
-            let whole = |nanos: u64| decimal(nanos);
+            let (used, total) = (node.used(), node.total());
             (
-                format!("{} / {}", whole(node.used().cpus), whole(node.total().cpus.nanos())),
-                format!(
-                    "{} / {}",
-                    human_size(node.used().memory),
-                    human_size(node.total().memory.get())
-                ),
+                format!("{} / {}", decimal(used.cpus), decimal(total.cpus.nanos())),
+                format!("{} / {}", human_size(used.memory), human_size(total.memory.get())),
             )
         },
     );
-    let labels = engine.facts.as_ref().map_or_else(String::new, |facts| {
+    let (labels, version) = engine.facts.as_ref().map_or_else(Default::default, |facts| {
         let labels: Vec<String> = facts
             .labels
             .iter()
             .map(|(key, value)| format!("{key}={value}"))
             .collect();
-        labels.join(", ")
+        (labels.join(", "), facts.version.clone())
     });
-    add("ID", engine.id().to_owned());
-    add("Status", engine.condition.to_string());
-    add("Containers", containers);
-    add("Reserved CPUs", cpus);
-    add("Reserved Memory", memory);
-    add("Labels", labels);
+    let mut lines = vec![
+        ("  └ ID", engine.id().to_owned()),
+        ("  └ Status", engine.condition.to_string()),
+        ("  └ Containers", containers),
+        ("  └ Reserved CPUs", cpus),
+        ("  └ Reserved Memory", memory),
+        ("  └ Labels", labels),
+    ];
     if !engine.last_error.is_empty() {
-        add("Error", engine.last_error.clone());
+        lines.push(("  └ Error", engine.last_error.clone()));
     }
-    add("UpdatedAt", engine.updated_at.to_seconds_text());
-    add(
-        "ServerVersion",
-        engine
-            .facts
-            .as_ref()
-            .map_or_else(String::new, |facts| facts.version.clone()),
-    );
+    lines.extend([
+        ("  └ UpdatedAt", engine.updated_at.to_seconds_text()),
+        ("  └ ServerVersion", version),
+    ]);
     Told {
         name: engine.name().to_owned(),
         address: engine.address.clone(),

@@ -10,6 +10,7 @@ mod image;
 mod network;
 mod observe;
 mod place;
+mod records;
 mod rescue;
 mod volume;
 
@@ -24,6 +25,7 @@ pub(super) use image::ImageRecord;
 pub(super) use network::Network;
 pub(super) use observe::Observed;
 pub(super) use place::{Reserved, Unplaced, Verdict, Wanted};
+pub(super) use records::Tally;
 pub(super) use rescue::Stray;
 pub(super) use volume::is_local;
 
@@ -50,7 +52,7 @@ pub(super) struct State {
     rules: Rules,
     engines: BTreeMap<EngineId, Engine>,
     of_node: FxHashMap<NodeIdx, EngineId>,
-    containers: FxHashMap<ContainerIdx, ContainerRecord>,
+    containers: records::Records,
     /// The container in which each command runs that was created through the manager.
     execs: FxHashMap<String, ContainerIdx>,
     networks: network::NetworkIndex,
@@ -67,7 +69,7 @@ impl State {
             rules,
             engines: BTreeMap::new(),
             of_node: FxHashMap::default(),
-            containers: FxHashMap::default(),
+            containers: records::Records::default(),
             execs: FxHashMap::default(),
             networks: network::NetworkIndex::default(),
             next_engine: 0,
@@ -103,7 +105,7 @@ impl State {
     }
 
     fn forget_record(&mut self, container: ContainerIdx) {
-        if let Some(record) = self.containers.remove(&container) {
+        if let Some(record) = self.containers.remove(container) {
             for exec in &record.execs {
                 self.execs.remove(exec);
             }

@@ -24,6 +24,8 @@ const PAUSE_MAX_S: u64 = 10;
 #[derive(Debug, Default)]
 struct Stale {
     containers: BTreeSet<String>,
+    /// Containers of which it is only told that they have been created.
+    created: BTreeSet<String>,
     images: bool,
     networks: BTreeSet<String>,
     volumes: BTreeSet<String>,
@@ -100,6 +102,9 @@ impl Caretaker {
         for event in &batch {
             stale.add(event);
         }
+        self.manager.keeper.with(|state| {
+            stale.leave_out(|created| state.is_described(self.id, created));
+        });
         let found = self.refresh_stale(stale).await;
         for event in batch {
             self.manager.pass_on(self.id, event);
@@ -213,9 +218,22 @@ impl Stale {
 
     fn add_container(&mut self, action: &str, id: &str) {
         self.images |= action == "commit";
-        if !says_nothing_new(action) && action != "commit" && !id.is_empty() {
-            self.containers.insert(id.to_owned());
+        if says_nothing_new(action) || action == "commit" || id.is_empty() {
+            return;
         }
+        let into = match action {
+            "create" => &mut self.created,
+            _ => &mut self.containers,
+        };
+        into.insert(id.to_owned());
+    }
+
+    /// Leaves out the new containers that have been looked at since: a daemon tells of them before it answers the
+    /// create, and they are known as they were after that.
+    fn leave_out(&mut self, is_described: impl Fn(&str) -> bool) {
+        let created = std::mem::take(&mut self.created);
+        self.containers
+            .extend(created.into_iter().filter(|id| !is_described(id)));
     }
 }
 

@@ -164,6 +164,9 @@ impl Manager {
         daemon: &Daemon,
         containers: &[String],
     ) -> Result<(), CallError> {
+        if let [container] = containers {
+            return self.refresh_container(id, daemon, container).await;
+        }
         let listed = daemon.containers(Some(containers)).await;
         self.note(id, &listed);
         let listed = listed?;
@@ -176,6 +179,31 @@ impl Manager {
             }
         });
         self.inspect_all(id, daemon, listed).await;
+        Ok(())
+    }
+
+    /// Looks at one container again, which somebody may be waiting for: both questions are on their way at once.
+    async fn refresh_container(
+        self: &Arc<Self>,
+        id: EngineId,
+        daemon: &Daemon,
+        container: &String,
+    ) -> Result<(), CallError> {
+        let was_known = self.keeper.with(|state| state.knows(id, container));
+        let (listed, inspected) = tokio::join!(
+            daemon.containers(Some(std::slice::from_ref(container))),
+            daemon.container(container, false),
+        );
+        self.note(id, &listed);
+        // A daemon that does not answer has failed once, however much it was asked.
+        let listed = listed?;
+        self.note(id, &inspected);
+        match listed.into_iter().find(|entry| json::text(entry, "Id") == *container) {
+            // Forgotten meanwhile: it has been removed since the daemon described it.
+            Some(_) if was_known && !self.keeper.with(|state| state.knows(id, container)) => {}
+            Some(entry) => self.take_in_inspected(id, daemon, entry, inspected).await,
+            None => self.keeper.with(|state| state.forget_container(id, container)),
+        }
         Ok(())
     }
 
@@ -197,18 +225,32 @@ impl Manager {
                 None => break,
                 Some(Ok((entry, inspected))) => {
                     self.note(id, &inspected);
-                    match inspected {
-                        Ok(inspected) => {
-                            let observed = self.keeper.with(|state| state.observe(id, entry, &inspected));
-                            if let Some(Observed::GivenUp(container)) = observed {
-                                self.take_back(id, daemon, &container).await;
-                            }
-                        }
-                        Err(error) => debug!("Inspecting a container failed: {error}"),
-                    }
+                    self.take_in_inspected(id, daemon, entry, inspected).await;
                 }
                 Some(Err(error)) => debug!("Inspecting a container failed: {error}"),
             }
+        }
+    }
+
+    async fn take_in_inspected(
+        self: &Arc<Self>,
+        id: EngineId,
+        daemon: &Daemon,
+        entry: Map,
+        inspected: Result<Map, CallError>,
+    ) {
+        match inspected {
+            // Gone since it was listed.
+            Err(error) if error.is_not_found() => self
+                .keeper
+                .with(|state| state.forget_container(id, json::text(&entry, "Id"))),
+            Ok(inspected) => {
+                let observed = self.keeper.with(|state| state.observe(id, entry, &inspected));
+                if let Some(Observed::GivenUp(container)) = observed {
+                    self.take_back(id, daemon, &container).await;
+                }
+            }
+            Err(error) => debug!("Inspecting a container failed: {error}"),
         }
     }
 

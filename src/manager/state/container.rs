@@ -9,7 +9,7 @@ use crate::docker::{ContainerFacts, ContainerState, Map, Timestamp, json, words}
 use crate::model::{ContainerIdx, Labels};
 
 use super::observe::look;
-use super::{Engine, EngineId, State};
+use super::{Engine, EngineId, State, Tally};
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -141,7 +141,12 @@ pub(in crate::manager) fn is_unspecified(address: &str) -> bool {
 
 impl State {
     pub(in crate::manager) fn record(&self, container: ContainerIdx) -> Option<&ContainerRecord> {
-        self.containers.get(&container)
+        self.containers.get(container)
+    }
+
+    /// How many containers of a validated engine are in which state; those that are not created yet are not counted.
+    pub(in crate::manager) fn tally(&self, engine: EngineId) -> Tally {
+        self.containers.tally(engine)
     }
 
     /// Everything that clients can see of an engine; containers that are not created yet are not among that.
@@ -152,7 +157,7 @@ impl State {
         let engine = self.engine(engine).filter(|engine| engine.node.is_some());
         engine.into_iter().flat_map(move |engine| {
             let known = engine.containers.values();
-            known.filter_map(move |container| Some((engine, *container, self.containers.get(container)?)))
+            known.filter_map(move |container| Some((engine, *container, self.containers.get(*container)?)))
         })
     }
 
@@ -163,13 +168,15 @@ impl State {
 
     /// Where a container is. `None` while it has yet to be created.
     pub(in crate::manager) fn placed(&self, container: ContainerIdx) -> Option<Placed> {
-        let record = self.containers.get(&container)?;
-        let node = self.cluster.container(container)?.node();
-        let (engine_id, engine) = self.engine_of(node)?;
+        let known = self.cluster.container(container)?;
+        if known.is_pending() {
+            return None;
+        }
+        let (engine_id, engine) = self.engine_of(known.node())?;
         Some(Placed {
             container,
             engine: engine_id,
-            id: record.id.to_string(),
+            id: known.id().to_owned(),
             daemon: engine.daemon.clone(),
             engine_name: engine.name().to_owned(),
             is_healthy: engine.is_healthy(),
@@ -180,14 +187,14 @@ impl State {
     pub(in crate::manager) fn add_exec(&mut self, container: ContainerIdx, exec: String) {
         /// Commands remembered of one container; beyond, the oldest are forgotten.
         const EXECS_MAX: usize = 1024;
-        let Some(record) = self.containers.get_mut(&container) else {
+        let Some(execs) = self.containers.execs_mut(container) else {
             return;
         };
-        if record.execs.len() >= EXECS_MAX {
-            let oldest = record.execs.remove(0);
+        if execs.len() >= EXECS_MAX {
+            let oldest = execs.remove(0);
             self.execs.remove(&oldest);
         }
-        record.execs.push(exec.clone());
+        execs.push(exec.clone());
         self.execs.insert(exec, container);
     }
 

@@ -96,12 +96,24 @@ impl State {
                 container
             }
         };
-        if let Some(former) = self.containers.remove(&container) {
-            record.execs = former.execs;
+        if let Some(execs) = self.containers.execs_mut(container) {
+            record.execs = std::mem::take(execs);
         }
-        self.containers.insert(container, record);
+        self.containers.insert(id, container, record);
         self.engines.get_mut(&id)?.containers.insert(facts.id.into(), container);
         Some(observed)
+    }
+
+    /// Whether a container of an engine is known, if only by its ID.
+    pub(in crate::manager) fn knows(&self, id: EngineId, container: &str) -> bool {
+        self.engine(id)
+            .is_some_and(|engine| engine.containers.contains_key(container))
+    }
+
+    /// Whether a container of an engine is known as the daemon describes it, and not by its ID alone.
+    pub(in crate::manager) fn is_described(&self, id: EngineId, container: &str) -> bool {
+        let known = self.engine(id).and_then(|engine| engine.containers.get(container));
+        known.is_some_and(|container| self.containers.get(*container).is_some())
     }
 
     /// The entries of a list whose containers are not known, or do not look as they did. Those that do are taken in.

@@ -32,6 +32,8 @@ pub enum Mood {
     Babbles,
     /// Does what it is told, and answers questions only.
     Sulks,
+    /// Does what it is told and says so, and answers no questions.
+    Obeys,
 }
 
 /// One container.
@@ -371,6 +373,7 @@ fn answer(world: &mut World, seen: &Seen) -> Reply {
     let reply = what_it_says(world, seen);
     match world.mood {
         Mood::Sulks if !matches!(seen.method, Method::GET | Method::HEAD) => Reply::Hang,
+        Mood::Obeys if matches!(seen.method, Method::GET | Method::HEAD) => Reply::Hang,
         _ => reply,
     }
 }
@@ -384,7 +387,7 @@ fn what_it_says(world: &mut World, seen: &Seen) -> Reply {
         found.map_or(String::new(), |(_, value)| value.clone())
     };
     match world.mood {
-        Mood::Fine | Mood::Sulks => {}
+        Mood::Fine | Mood::Sulks | Mood::Obeys => {}
         Mood::Hangs => return Reply::Hang,
         Mood::Refuses => return Reply::Json(500, json!({ "message": "not today" })),
         Mood::Resets => return Reply::Close,

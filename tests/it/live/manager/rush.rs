@@ -155,3 +155,24 @@ async fn creates_renames_removals_and_lists_side_by_side() {
     let bare: BTreeSet<&str> = expected.iter().filter_map(|name| name.rsplit('/').next()).collect();
     assert_eq!(bare.len(), expected.len(), "no name is given twice");
 }
+
+/// However many create containers at once, each finds in the next list what it has created.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_list_has_whatever_was_created_before() {
+    let engines = three().await;
+    let swarm = Arc::new(Swarm::of(&engines.iter().collect::<Vec<_>>()).await);
+    let found = all(|client| {
+        let swarm = Arc::clone(&swarm);
+        async move {
+            let mut found = 0;
+            for number in 0..8 {
+                let name = format!("c{client}-{number}");
+                swarm.create(&name, &plain()).await;
+                let end = format!("/{name}");
+                found += u16::from(swarm.names("?all=1").await.iter().any(|listed| listed.ends_with(&end)));
+            }
+            found
+        }
+    });
+    assert_eq!(found.await, [8; CLIENTS]);
+}

@@ -244,3 +244,24 @@ async fn a_daemon_that_refuses_a_create_says_whose_fault_it_is() {
     let refused = swarm.post("/containers/create?name=a!", &plain()).await;
     assert_eq!(refused.failure(), (400, "Invalid container name (a!)".to_owned()));
 }
+
+/// Who creates a container has it at once, whatever its engine says of it afterwards; lists wait for that, if not for long.
+#[tokio::test]
+async fn a_new_container_is_there_before_its_engine_describes_it() {
+    let engine = Engine::start("node-0").await;
+    let swarm = Swarm::tuned(&[&engine], |options| options.timeouts.answer = 10 * AGES).await;
+    engine.set_mood(Mood::Obeys);
+    let since = Instant::now();
+    let id = swarm.create("web", &plain()).await;
+    assert_eq!(
+        swarm.post("/containers/create?name=web", &plain()).await.status,
+        409,
+        "its name is taken"
+    );
+    assert!(
+        swarm.names("?all=1").await.is_empty(),
+        "nobody knows what it looks like"
+    );
+    assert_eq!(swarm.delete(&format!("/containers/{id}")).await.status, 204);
+    assert!(since.elapsed() < AGES);
+}
