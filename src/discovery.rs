@@ -9,6 +9,7 @@ mod error;
 mod etcd;
 mod file;
 mod kv;
+mod moment;
 mod nodes;
 #[cfg(test)]
 mod played;
