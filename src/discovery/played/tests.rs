@@ -382,7 +382,7 @@ mod zookeeper {
         ];
         for bytes in answers {
             run(async {
-                let servers = ZooKeeper::new(saying(bytes).await, None);
+                let servers = ZooKeeper::new(vec![saying(bytes).await.parse().expect("an address")], None, None);
                 let found = tokio::time::timeout(TTL * 3, servers.list("/d")).await;
                 let error = found.expect("an end").expect_err("no list");
                 assert!(!matches!(error, StoreError::LeaseLost), "{error}");

@@ -2,6 +2,7 @@
 
 mod election;
 mod proxy;
+mod secured;
 mod server;
 
 use std::process::{Child, Command, Stdio};
@@ -14,7 +15,7 @@ use crate::runner::{Case, cases};
 
 pub use server::{Kind, Server};
 
-pub const CASES: [Case; 13] = cases!(stores:
+pub const CASES: [Case; 15] = cases!(stores:
     etcd_lists_who_is_there needs Etcd,
     etcd_may_come_late_go_and_come_back_empty needs Etcd,
     etcd_goes_on_with_two_of_three_members needs Etcd,
@@ -25,9 +26,11 @@ pub const CASES: [Case; 13] = cases!(stores:
     consul_may_come_late_go_and_come_back_empty needs Consul,
     consul_elects_one_primary needs Consul,
     consul_ends_a_lease_by_time_alone needs Consul,
+    consul_is_only_believed_with_a_good_certificate needs Consul,
     zookeeper_lists_who_is_there needs ZooKeeper,
     zookeeper_may_come_late_go_and_come_back_empty needs ZooKeeper,
     zookeeper_elects_one_primary needs ZooKeeper,
+    zookeeper_is_only_believed_with_a_good_certificate needs ZooKeeper,
 );
 
 /// A `join` that runs. Dropping it kills it, so that it cannot say good-bye.
@@ -277,16 +280,13 @@ fn etcd_goes_on_with_two_of_three_members() {
 }
 
 fn etcd_is_only_believed_with_a_good_certificate() {
-    server::with_certificates(|url, good, bad| {
-        assert_eq!(list(url, good), Ok(Vec::new()));
-        let joined = Join::start(url, "10.231.0.99:1", good);
-        until_listed(url, good, &["10.231.0.99:1"]);
-        for (flags, reason) in bad {
-            let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-            let fault = list(url, &flags).expect_err("not believed");
-            assert!(fault.contains(reason), "{reason}: {fault}");
-        }
-        joined.end();
-        assert_eq!(list(url, good), Ok(Vec::new()));
-    });
+    secured::is_only_believed_with_a_good_certificate(Kind::Etcd);
+}
+
+fn consul_is_only_believed_with_a_good_certificate() {
+    secured::is_only_believed_with_a_good_certificate(Kind::Consul);
+}
+
+fn zookeeper_is_only_believed_with_a_good_certificate() {
+    secured::is_only_believed_with_a_good_certificate(Kind::ZooKeeper);
 }

@@ -33,7 +33,7 @@ fn candidate_for(ttl: Duration, port: u16, url: &str) -> Manager {
     )
 }
 
-fn role(manager: &Manager) -> String {
+pub fn role(manager: &Manager) -> String {
     let info = manager.docker().ok(["info"]);
     let value = |key: &str| {
         info.lines()

@@ -11,7 +11,6 @@ use std::time::Duration;
 use swarmlab::net::tls::Files;
 
 use super::super::{SOON, within};
-use crate::certificates::Authority;
 use crate::daemons::{self, OWN_ADDRESS};
 use crate::{guardian, programs};
 
@@ -28,8 +27,9 @@ pub struct Server {
     directory: PathBuf,
     host: &'static str,
     port: u16,
-    /// Flags beyond the usual ones.
+    /// Flags beyond the usual ones; for ZooKeeper, lines of its settings.
     flags: Vec<String>,
+    speaks_tls: bool,
     process: Option<Child>,
 }
 
@@ -53,8 +53,46 @@ impl Server {
             host: OWN_ADDRESS,
             port: 4000 + u16::try_from(number).expect("few stores") * 10,
             flags: Vec::new(),
+            speaks_tls: false,
             process: None,
         }
+    }
+
+    /// The same, but it speaks TLS only, and to those only who have a certificate of the same authority.
+    pub fn secured(mut self, own: &Files) -> Server {
+        let path = |path: &Path| path.display().to_string();
+        let (cert, key) = (path(&own.cert), path(&own.key));
+        let ca = path(own.ca.as_deref().expect("an authority"));
+        self.speaks_tls = true;
+        self.flags = match self.kind {
+            Kind::Etcd => {
+                let url = format!("https://{}", self.address());
+                let words = format!(
+                    "--client-cert-auth --trusted-ca-file {ca} --cert-file {cert} --key-file {key} \
+                     --listen-client-urls {url} --advertise-client-urls {url}"
+                );
+                words.split(' ').map(str::to_owned).collect()
+            }
+            Kind::Consul => {
+                let files = format!("ca_file = {ca:?} cert_file = {cert:?} key_file = {key:?} verify_incoming = true");
+                let port = self.port.to_string();
+                let flags = ["-http-port", "-1", "-https-port", &port, "-hcl", &files];
+                flags.map(str::to_owned).to_vec()
+            }
+            Kind::ZooKeeper => {
+                let identity = self.directory.join("identity.pem");
+                let both = [&own.key, &own.cert].map(|file| fs::read_to_string(file).expect("a file"));
+                fs::write(&identity, both.concat()).expect("the store's identity");
+                let settings = format!(
+                    "serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory\n\
+                     ssl.keyStore.type=PEM\nssl.keyStore.location={}\n\
+                     ssl.trustStore.type=PEM\nssl.trustStore.location={ca}\n",
+                    identity.display()
+                );
+                settings.lines().map(str::to_owned).collect()
+            }
+        };
+        self
     }
 
     /// The same at another address.
@@ -138,10 +176,10 @@ impl Server {
             .args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer])
             .arg("--data-dir")
             .arg(data);
-        if self.flags.is_empty() {
+        if !self.flags.iter().any(|flag| flag == "--initial-cluster") {
             command.args(["--initial-cluster", &format!("{name}={peer}")]);
         }
-        if !self.flags.iter().any(|flag| flag == "--listen-client-urls") {
+        if !self.speaks_tls {
             command.args(["--listen-client-urls", &client, "--advertise-client-urls", &client]);
         }
         command.args(&self.flags);
@@ -176,7 +214,7 @@ impl Server {
             ])
             .arg("-data-dir")
             .arg(data);
-        if self.flags.is_empty() {
+        if !self.flags.iter().any(|flag| flag == "-retry-join") {
             command.args(["-server", "-bootstrap-expect", "1"]);
             command.args(["-server-port", &port(1), "-serf-wan-port", &port(3)]);
         }
@@ -185,12 +223,18 @@ impl Server {
     }
 
     fn zookeeper(&self, data: &Path) -> Command {
+        let port = if self.speaks_tls {
+            "secureClientPort"
+        } else {
+            "clientPort"
+        };
         let settings = format!(
-            "tickTime=200\ndataDir={}\nclientPort={}\nclientPortAddress={}\nadmin.enableServer=false\n\
-             minSessionTimeout=400\n4lw.commands.whitelist=srvr\n",
+            "tickTime=200\ndataDir={}\n{port}={}\n{port}Address={}\nadmin.enableServer=false\n\
+             minSessionTimeout=400\n4lw.commands.whitelist=srvr\n{}\n",
             data.display(),
             self.port,
-            self.host
+            self.host,
+            self.flags.join("\n")
         );
         let file = self.directory.join("zoo.cfg");
         fs::write(&file, settings).expect("the store's settings");
@@ -215,9 +259,8 @@ impl Server {
     /// Whether it serves: listening is not enough.
     fn answers(&self) -> bool {
         let asked = match self.kind {
-            Kind::Etcd if self.flags.iter().any(|flag| flag == "--client-cert-auth") => {
-                return TcpStream::connect(self.address()).is_ok();
-            }
+            // The test itself finds out the rest.
+            _ if self.speaks_tls => return TcpStream::connect(self.address()).is_ok(),
             Kind::Etcd => "GET /health HTTP/1.0\r\n\r\n",
             Kind::Consul => "GET /v1/status/leader HTTP/1.0\r\n\r\n",
             Kind::ZooKeeper => "srvr",
@@ -257,56 +300,4 @@ impl Drop for Server {
         self.kill();
         fs::remove_dir_all(&self.directory).ok();
     }
-}
-
-/// Runs a test with an etcd that speaks TLS to those only who have a certificate of its authority: with its URL, the
-/// flags that it believes, and those that it does not or that do not believe it, with the reason.
-pub fn with_certificates(test: impl FnOnce(&str, &[&str], &[(Vec<String>, &str)])) {
-    const YEAR: i32 = 2099;
-    const LONG_AGO: i32 = 2001;
-    let place = guardian::laboratory().expect("in the laboratory");
-    let (ours, foreign) = (Authority::within("stores", place), Authority::within("others", place));
-    let own = ours.certify("store", &[OWN_ADDRESS], YEAR);
-    let mut server = Server::not_yet(Kind::Etcd);
-    let path = |path: &Path| path.display().to_string();
-    let url = format!("https://{}", server.address());
-    server.flags = [
-        ("--listen-client-urls", url.clone()),
-        ("--advertise-client-urls", url),
-        ("--cert-file", path(&own.cert)),
-        ("--key-file", path(&own.key)),
-        ("--trusted-ca-file", path(&ours.ca())),
-    ]
-    .into_iter()
-    .flat_map(|(flag, value)| [flag.to_owned(), value])
-    .chain(["--client-cert-auth".to_owned()])
-    .collect();
-    server.flags.extend([
-        "--initial-cluster".to_owned(),
-        format!("m{}=http://{}", server.port, server.peer()),
-    ]);
-    server.resume();
-    let flags = |authority: &Authority, person: &Files| -> Vec<String> {
-        let files = [
-            format!("kv.cacertfile={}", path(&authority.ca())),
-            format!("kv.certfile={}", path(&person.cert)),
-            format!("kv.keyfile={}", path(&person.key)),
-        ];
-        files
-            .into_iter()
-            .flat_map(|file| ["--discovery-opt".to_owned(), file])
-            .collect()
-    };
-    let person = ours.certify("member", &["member"], YEAR);
-    let expired = ours.certify("former", &["member"], LONG_AGO);
-    let stranger = foreign.certify("stranger", &["member"], YEAR);
-    let bad = [
-        (flags(&ours, &expired), "ertificate"),
-        (flags(&ours, &stranger), "ertificate"),
-        (flags(&foreign, &stranger), "ertificate"),
-        (Vec::new(), "store"),
-    ];
-    let good = flags(&ours, &person);
-    let good: Vec<&str> = good.iter().map(String::as_str).collect();
-    test(&server.url("safe"), &good, &bad);
 }
