@@ -15,7 +15,7 @@ use crate::runner::{Case, cases};
 
 pub use server::{Kind, Server};
 
-pub const CASES: [Case; 15] = cases!(stores:
+pub const CASES: [Case; 16] = cases!(stores:
     etcd_lists_who_is_there needs Etcd,
     etcd_may_come_late_go_and_come_back_empty needs Etcd,
     etcd_goes_on_with_two_of_three_members needs Etcd,
@@ -30,6 +30,7 @@ pub const CASES: [Case; 15] = cases!(stores:
     zookeeper_lists_who_is_there needs ZooKeeper,
     zookeeper_may_come_late_go_and_come_back_empty needs ZooKeeper,
     zookeeper_elects_one_primary needs ZooKeeper,
+    zookeeper_lists_a_thousand_over_a_slow_line needs ZooKeeper,
     zookeeper_is_only_believed_with_a_good_certificate needs ZooKeeper,
 );
 
@@ -277,6 +278,25 @@ fn etcd_goes_on_with_two_of_three_members() {
     within(SOON, || nodes(&manager), |count| *count == 1);
     other.end();
     within(SOON, || nodes(&manager), |count| *count == 0);
+}
+
+/// Each address is a question of its own. One after the other, they would take twenty seconds here, and be given up.
+fn zookeeper_lists_a_thousand_over_a_slow_line() {
+    let server = Server::start(Kind::ZooKeeper);
+    let directories = ["/far", "/far/docker", "/far/docker/swarm", "/far/docker/swarm/nodes"];
+    let mut commands: String = directories.iter().map(|path| format!("create {path}\n")).collect();
+    for port in 1000..2000 {
+        commands += &format!("create /far/docker/swarm/nodes/10.231.0.99:{port} 10.231.0.99:{port}\n");
+    }
+    server.command(&commands);
+    let line = proxy::Line::slow(&server.address(), Duration::from_millis(10));
+    let url = server.url_by(&format!("{}:{}", crate::daemons::OWN_ADDRESS, line.port), "far");
+    let since = Instant::now();
+    let listed = list(&url, &[]).expect("a list");
+    let took = since.elapsed();
+    assert_eq!(listed.len(), 1000);
+    assert_eq!(listed[999], "10.231.0.99:1999");
+    eprintln!("a thousand addresses at 20 ms a question: {took:?}");
 }
 
 fn etcd_is_only_believed_with_a_good_certificate() {

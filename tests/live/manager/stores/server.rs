@@ -246,6 +246,24 @@ impl Server {
         command
     }
 
+    /// Lets ZooKeeper's own client do something, a command a line.
+    pub fn command(&self, commands: &str) {
+        let file = self.directory.join("commands");
+        fs::write(&file, commands).expect("the commands");
+        let done = Command::new("java")
+            .args([
+                "-Xmx128m",
+                "-cp",
+                "/usr/share/java/*",
+                "org.apache.zookeeper.ZooKeeperMain",
+            ])
+            .args(["-server", &self.address()])
+            .stdin(File::open(file).expect("the commands"))
+            .output()
+            .expect("the client starts");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
     fn wait(&self) {
         within(SOON, || (self.answers(), self.log()), |(answers, _)| *answers);
     }
