@@ -24,10 +24,7 @@ const READER: Duration = Duration::from_secs(10);
 /// anybody waits.
 const QUESTIONS_MAX: usize = 256;
 
-const DIRECTORY: CreateOptions<'static> = CreateMode::Persistent.with_acls(Acls::anyone_all());
-const OWN: CreateOptions<'static> = CreateMode::Ephemeral.with_acls(Acls::anyone_all());
-
-/// Who asks, where the servers want to know.
+/// Who asks, where the servers want to know. What is made then is this user's alone, and everybody's otherwise.
 #[derive(Clone, Debug)]
 pub(super) struct User(pub String);
 
@@ -78,7 +75,7 @@ impl ZooKeeper {
             let (mut names, stat) = match reader.get_children(directory).await {
                 Err(Error::NoNode) => {
                     // Only what exists can be watched.
-                    reader.mkdir(directory, &DIRECTORY).await?;
+                    reader.mkdir(directory, &self.kind(CreateMode::Persistent)).await?;
                     reader.get_children(directory).await?
                 }
                 found => found?,
@@ -179,7 +176,7 @@ impl ZooKeeper {
                     _ => {
                         let mut replacing = session.new_multi_writer();
                         replacing.add_delete(key, None)?;
-                        replacing.add_create(key, value.as_bytes(), &OWN)?;
+                        replacing.add_create(key, value.as_bytes(), &self.kind(CreateMode::Ephemeral))?;
                         match replacing.commit().await.map_err(Error::from) {
                             Ok(_) => return Ok(()),
                             // Gone, or another's, meanwhile.
@@ -235,13 +232,26 @@ impl ZooKeeper {
         self.bounded(deleting).await
     }
 
+    fn kind(&self, mode: CreateMode) -> CreateOptions<'static> {
+        mode.with_acls(match self.user {
+            Some(_) => Acls::creator_all(),
+            None => Acls::anyone_all(),
+        })
+    }
+
     async fn create(&self, session: &Client, key: &str, value: &str) -> Result<(), Error> {
-        match session.create(key, value.as_bytes(), &OWN).await {
+        match session
+            .create(key, value.as_bytes(), &self.kind(CreateMode::Ephemeral))
+            .await
+        {
             Err(Error::NoNode) => {
                 if let Some((parent, _)) = key.rsplit_once('/') {
-                    session.mkdir(parent, &DIRECTORY).await?;
+                    session.mkdir(parent, &self.kind(CreateMode::Persistent)).await?;
                 }
-                session.create(key, value.as_bytes(), &OWN).await.map(drop)
+                session
+                    .create(key, value.as_bytes(), &self.kind(CreateMode::Ephemeral))
+                    .await
+                    .map(drop)
             }
             created => created.map(drop),
         }

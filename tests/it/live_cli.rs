@@ -401,6 +401,7 @@ fn case_21_names_that_do_not_exist() {
     );
 }
 
+/// live-manager 23 as well.
 #[test]
 fn case_22_replication() {
     for (flags, expected) in [

@@ -88,4 +88,15 @@ pub fn is_only_believed_with_a_good_certificate(kind: Kind) {
     joined.end();
     until_listed(&url, &good, &[]);
     eventually(|| nodes(&manager), |count| *count == 0);
+    drop((manager, deceived, server));
+
+    for (name, last_year, reason) in [
+        (OWN_ADDRESS, LONG_AGO, "certificate expired"),
+        ("elsewhere", YEAR, "subject alternative names"),
+    ] {
+        let mut server = Server::not_yet(kind).secured(&ours.certify("pretender", &[name], last_year));
+        server.resume();
+        let fault = list(&server.url("safe"), &good).expect_err("not believed");
+        assert!(fault.contains(reason), "{name}: {fault}");
+    }
 }

@@ -1,13 +1,16 @@
 //! Real servers of each kind of store, with data that outlives them until it is wiped.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
 use swarmlab::net::tls::Files;
 
 use super::super::{SOON, within};
@@ -20,6 +23,9 @@ pub enum Kind {
     Consul,
     ZooKeeper,
 }
+
+/// A password to some, and a token to others, who want such a form.
+pub const SECRET: &str = "7d4cbe41-5d59-4a7c-9f0e-6d2a4b6f3c11";
 
 /// A server that can be killed and started again with what it has.
 pub struct Server {
@@ -246,8 +252,82 @@ impl Server {
         command
     }
 
+    /// One that serves only who knows [`SECRET`].
+    pub fn guarded(kind: Kind) -> Server {
+        let mut server = Self::not_yet(kind);
+        if kind == Kind::Consul {
+            let rules =
+                format!("acl {{ enabled = true default_policy = \"deny\" tokens {{ master = \"{SECRET}\" }} }}");
+            server.flags = vec!["-hcl".to_owned(), rules];
+        }
+        server.resume();
+        match kind {
+            Kind::Etcd => {
+                let user = format!("{{\"name\":\"root\",\"password\":\"{SECRET}\"}}");
+                server.ask("POST", "/v3/auth/user/add", &user);
+                server.ask("POST", "/v3/auth/role/add", "{\"name\":\"root\"}");
+                server.ask("POST", "/v3/auth/user/grant", "{\"user\":\"root\",\"role\":\"root\"}");
+                let enabled = server.ask("POST", "/v3/auth/enable", "{}");
+                assert!(enabled.contains("\"header\""), "{enabled}");
+            }
+            Kind::Consul => {}
+            Kind::ZooKeeper => {
+                let account = format!("addauth digest root:{SECRET}\ncreate /safe\nsetAcl /safe auth::cdrwa\n");
+                server.command(&account);
+            }
+        }
+        server
+    }
+
+    /// What the store has under a key, and whether it has it for a time only.
+    pub fn stored(&self, key: &str) -> (String, bool) {
+        let bytes = |text: &Value| STANDARD.decode(text.as_str().unwrap_or_default()).unwrap_or_default();
+        let text = |value: &Value| String::from_utf8(bytes(value)).expect("text");
+        match self.kind {
+            Kind::Etcd => {
+                let range = json!({ "key": STANDARD.encode(format!("/{key}")) });
+                let told: Value =
+                    serde_json::from_str(&self.ask("POST", "/v3/kv/range", &range.to_string())).expect("JSON");
+                let pair = &told["kvs"][0];
+                (text(&pair["value"]), pair["lease"].is_string())
+            }
+            Kind::Consul => {
+                let told: Value = serde_json::from_str(&self.ask("GET", &format!("/v1/kv/{key}"), "")).expect("JSON");
+                (text(&told[0]["Value"]), told[0]["Session"].is_string())
+            }
+            Kind::ZooKeeper => {
+                let told = self.command(&format!("get -s /{key}\n"));
+                let owner = told.lines().find_map(|line| line.strip_prefix("ephemeralOwner = "));
+                let value = told.lines().rev().skip_while(|line| !line.starts_with("cZxid")).nth(1);
+                (
+                    value.unwrap_or_default().to_owned(),
+                    owner.is_some_and(|owner| owner != "0x0"),
+                )
+            }
+        }
+    }
+
+    /// The body of an answer.
+    fn ask(&self, method: &str, path: &str, body: &str) -> String {
+        let request = format!(
+            "{method} {path} HTTP/1.0\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let answer = self.exchange(&request).expect("an answer");
+        answer.split_once("\r\n\r\n").expect("a whole head").1.to_owned()
+    }
+
+    fn exchange(&self, asked: &str) -> io::Result<String> {
+        let mut stream = TcpStream::connect(self.address())?;
+        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+        stream.write_all(asked.as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+
     /// Lets ZooKeeper's own client do something, a command a line.
-    pub fn command(&self, commands: &str) {
+    pub fn command(&self, commands: &str) -> String {
         let file = self.directory.join("commands");
         fs::write(&file, commands).expect("the commands");
         let done = Command::new("java")
@@ -262,6 +342,7 @@ impl Server {
             .output()
             .expect("the client starts");
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8_lossy(&done.stdout).into_owned()
     }
 
     fn wait(&self) {
@@ -283,13 +364,7 @@ impl Server {
             Kind::Consul => "GET /v1/status/leader HTTP/1.0\r\n\r\n",
             Kind::ZooKeeper => "srvr",
         };
-        let answer = TcpStream::connect(self.address()).and_then(|mut stream| {
-            stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-            stream.write_all(asked.as_bytes())?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer)?;
-            Ok(answer)
-        });
+        let answer = self.exchange(asked);
         let right = match self.kind {
             Kind::Etcd => "\"true\"",
             Kind::Consul => ":",
