@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::super::consul::Consul;
 use super::super::etcd::{Etcd, User};
 use super::super::moment::Moment;
-use super::super::store::{BREATH, Ending, Lease, Mark, Place, Store, StoreError};
+use super::super::store::{BREATH, Ending, Lease, Mark, Place, Store};
 use super::super::{Discovery, DiscoveryError, Entry, open};
 use super::*;
 
@@ -351,6 +351,7 @@ proptest! {
 
 #[cfg(feature = "zookeeper")]
 mod zookeeper {
+    use super::super::super::store::StoreError;
     use super::super::super::zookeeper::ZooKeeper;
     use super::*;
 

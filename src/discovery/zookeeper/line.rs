@@ -84,7 +84,8 @@ impl fmt::Debug for Lines {
 }
 
 impl Lines {
-    /// Lines that live as long as this. To be called inside a tokio runtime.
+    /// Lines that live as long as this, which is to be as long as any client that knows them: whoever had one of their
+    /// ports afterwards would hear what it says. To be called inside a tokio runtime.
     pub async fn open(servers: &[Address], tls: &Tls) -> io::Result<Lines> {
         let word = Word::new()?;
         let mut lines = Vec::with_capacity(servers.len());

@@ -53,6 +53,10 @@ pub fn is_only_believed_with_a_good_certificate(kind: Kind) {
     let manager = Manager::start(&[&good[..], &replication].concat(), &url);
     eventually(|| nodes(&manager), |count| *count == 1);
     eventually(|| election::role(&manager), |role| role == "primary");
+    server.kill();
+    server.resume();
+    until_listed(&url, &good, &["10.231.0.99:1"]);
+    eventually(|| election::role(&manager), |role| role == "primary");
 
     let expired = ours.certify("former", &["member"], LONG_AGO);
     let stranger = foreign.certify("stranger", &["member"], YEAR);

@@ -330,7 +330,8 @@ impl Server {
     pub fn command(&self, commands: &str) -> String {
         let file = self.directory.join("commands");
         fs::write(&file, commands).expect("the commands");
-        let done = Command::new("java")
+        let java = programs::find("java").expect("the test says that it needs ZooKeeper");
+        let done = Command::new(java)
             .args([
                 "-Xmx128m",
                 "-cp",
