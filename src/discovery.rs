@@ -2,6 +2,7 @@
 //!
 //! Owns the forms in which such lists are written. Must not know what the addresses are used for.
 
+mod certificates;
 mod consul;
 mod election;
 mod entry;
@@ -9,6 +10,7 @@ mod error;
 mod etcd;
 mod file;
 mod kv;
+mod moment;
 mod nodes;
 #[cfg(test)]
 mod played;
@@ -33,7 +35,7 @@ pub use election::{Election, Leadership};
 pub use entry::{Entry, EntryError, UNIX, is_advertisable, parse_list, split_host_port};
 pub use error::DiscoveryError;
 pub use file::FILE_BYTES_MAX;
-pub use kv::CONSUL_TOKEN_OPTION;
+pub use kv::{CONSUL_TOKEN_OPTION, PASSWORD_OPTION};
 pub use range::{ENTRIES_MAX, ENTRY_BYTES_MAX};
 pub use store::StoreError;
 pub use token::{TokenError, URL_OPTION, create_token};

@@ -18,7 +18,7 @@ mod tunnel;
 pub use address::{Address, AddressError};
 pub use body::{Body, BoxError, Sender, channel, empty, full, streamed};
 pub use client::{Client, SendError};
-pub use dial::{DialError, dial};
+pub use dial::{DialError, dial, explain};
 pub use follow::followed_by;
 pub use listen::{Incoming, ListenError, Listener, part};
 pub use stream::Stream;

@@ -2,12 +2,13 @@
 //! under which it was written lasts.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::error::DiscoveryError;
+use super::moment::Moment;
 use super::store::{Ending, Lease, Place, Store, StoreError};
 use super::trouble::{Pauses, Trouble, Troubles};
 
@@ -27,13 +28,13 @@ pub struct Election {
 /// A won election.
 ///
 /// The leader's own clock says how long it is one at least: counted from before the last renewal was sent, so that the
-/// store gives the lease to nobody else before that. Whoever looks at [`Leadership::until`] before acting acts in time,
+/// store gives the lease to nobody else before that. Whoever looks at [`Leadership::certain`] before acting acts in time,
 /// even after the process has been stopped for a while. Dropping it stops the renewals, and the lease runs out.
 #[derive(Debug)]
 pub struct Leadership {
     store: Arc<Store>,
     lease: Lease,
-    until: Arc<Mutex<Instant>>,
+    until: Arc<Mutex<Moment>>,
     lost: CancellationToken,
     given_up: CancellationToken,
 }
@@ -67,7 +68,7 @@ impl Election {
     }
 
     /// Claims the key until it is ours. Returns until when the lease is certain to last.
-    async fn stand(&self, lease: &Lease, candidate: &str) -> Result<Instant, StoreError> {
+    async fn stand(&self, lease: &Lease, candidate: &str) -> Result<Moment, StoreError> {
         let mut pauses = Pauses::new(lease.lasts / 3);
         loop {
             let until = self.store.renew(lease).await?;
@@ -86,7 +87,7 @@ impl Election {
         }
     }
 
-    fn lead(&self, lease: Lease, until: Instant) -> Leadership {
+    fn lead(&self, lease: Lease, until: Moment) -> Leadership {
         let leadership = Leadership {
             store: Arc::clone(&self.store),
             lease,
@@ -158,7 +159,7 @@ impl Election {
 async fn renewing(
     store: Arc<Store>,
     lease: Lease,
-    until: Arc<Mutex<Instant>>,
+    until: Arc<Mutex<Moment>>,
     lost: CancellationToken,
     given_up: CancellationToken,
 ) {
@@ -173,7 +174,7 @@ async fn renewing(
         // A store that does not answer is not waited for beyond the end of the lease.
         let renewed = tokio::select! {
             () = given_up.cancelled() => return,
-            renewed = tokio::time::timeout_at(deadline.into(), store.renew(&lease)) => renewed,
+            renewed = tokio::time::timeout(deadline.remaining(), store.renew(&lease)) => renewed,
         };
         match renewed {
             Ok(Ok(renewed)) => {
@@ -187,7 +188,7 @@ async fn renewing(
                 pause = every / 4;
             }
         }
-        if Instant::now() >= *until.lock().unwrap_or_else(PoisonError::into_inner) {
+        if Moment::now() >= *until.lock().unwrap_or_else(PoisonError::into_inner) {
             break;
         }
     }
@@ -197,14 +198,15 @@ async fn renewing(
 impl Leadership {
     /// Until when this candidate is certain to be the leader, as things stand. Later answers may be later, never
     /// earlier.
-    pub fn until(&self) -> Instant {
+    #[cfg(test)]
+    pub(super) fn until(&self) -> Moment {
         *self.until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The same as a function that outlives this.
-    pub fn certain(&self) -> impl Fn() -> Instant + Send + Sync + 'static {
+    /// Tells whether this candidate is certain to be the leader at the moment of asking.
+    pub fn certain(&self) -> impl Fn() -> bool + Send + Sync + 'static {
         let until = Arc::clone(&self.until);
-        move || *until.lock().unwrap_or_else(PoisonError::into_inner)
+        move || Moment::now() < *until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until the lease is lost, or cannot be known not to be.

@@ -27,6 +27,12 @@ pub enum DiscoveryError {
     /// The value of an option cannot be used.
     #[error("--discovery-opt {0}: {1}")]
     Option(&'static str, String),
+    /// One of the files that TLS needs is not named, though others are.
+    #[error(
+        "--discovery-opt {0} is missing: TLS needs kv.cacertfile, and to show a certificate both kv.certfile and \
+         kv.keyfile"
+    )]
+    FileMissing(&'static str),
     /// The certificates for a store cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),

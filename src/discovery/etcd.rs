@@ -1,6 +1,7 @@
 //! etcd, version 3 of its API, by the JSON that every etcd serves beside gRPC. (The original spoke version 2, which
 //! etcd has dropped.)
 
+use std::fmt;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,10 +23,17 @@ use super::store::{Lease, Mark, PATIENCE, Place, StoreError};
 const MESSAGE_BYTES_MAX: usize = 4 << 20;
 
 /// Who asks, where the store wants to know.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct User {
     pub name: String,
     pub password: String,
+}
+
+impl fmt::Debug for User {
+    /// Without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("User").field(&self.name).finish()
+    }
 }
 
 /// A cluster of etcd. Any member answers for all.

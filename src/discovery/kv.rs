@@ -1,15 +1,15 @@
 //! Addresses in a store: each under a key of its own, for as long as it is renewed (`cli-and-discovery.md` §4.4).
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::header::HeaderValue;
 use tokio::sync::{Mutex, mpsc};
 
-use crate::net::{Address, Client, Tls, tls};
+use crate::net::{Address, Client};
 
+use super::certificates;
 use super::consul::Consul;
 use super::election::Election;
 use super::error::DiscoveryError;
@@ -27,6 +27,8 @@ const LEADER: &str = "docker/swarm/leader";
 
 /// The option with the token that Consul wants to see.
 pub const CONSUL_TOKEN_OPTION: &str = "kv.token";
+/// The option with the password of `kv.username`.
+pub const PASSWORD_OPTION: &str = "kv.password";
 
 /// The kinds of store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +78,7 @@ impl Kv {
         if kind == Kind::Consul && hosts.len() > 1 {
             return Err(DiscoveryError::ManyEndpoints);
         }
-        let tls = certificates(&option)?;
+        let tls = certificates::read(options)?;
         let addresses = hosts.into_iter().map(|host| {
             Address::parse(&with_port(host, kind.port()))
                 .map_err(|error| DiscoveryError::Endpoint(host.to_owned(), error.to_string()))
@@ -88,7 +90,7 @@ impl Kv {
                 .map(|address| Client::new(address.clone(), tls.clone(), PATIENCE))
         };
         let user =
-            option("kv.username").map(|name| (name.to_owned(), option("kv.password").unwrap_or_default().to_owned()));
+            option("kv.username").map(|name| (name.to_owned(), option(PASSWORD_OPTION).unwrap_or_default().to_owned()));
         let store = match kind {
             Kind::Etcd => {
                 let user = user.map(|(name, password)| User { name, password });
@@ -107,17 +109,8 @@ impl Kv {
             }
             #[cfg(feature = "zookeeper")]
             Kind::ZooKeeper => {
-                if tls.is_some() {
-                    // The original goes on without; what was to be secret would not be.
-                    let fault = "zk:// does not speak TLS; leave the files out, or use another store".to_owned();
-                    return Err(DiscoveryError::Option("kv.cacertfile", fault));
-                }
-                let servers: Vec<String> = addresses
-                    .iter()
-                    .map(|address| address.to_string().trim_start_matches("tcp://").to_owned())
-                    .collect();
                 let user = user.map(|(name, password)| zookeeper::User(format!("{name}:{password}")));
-                Store::ZooKeeper(zookeeper::ZooKeeper::new(servers.join(","), user))
+                Store::ZooKeeper(zookeeper::ZooKeeper::new(addresses, tls, user))
             }
         };
         let keep_when_empty = match option("kv.keep-when-empty") {
@@ -269,29 +262,6 @@ impl Discovery for Kv {
     }
 }
 
-/// The certificates for the store: as in the original, only if all three files are given.
-fn certificates<'a>(option: &impl Fn(&str) -> Option<&'a str>) -> Result<Option<Tls>, DiscoveryError> {
-    let file = |key| option(key).map(PathBuf::from);
-    let (Some(ca), Some(cert), Some(key)) = (file("kv.cacertfile"), file("kv.certfile"), file("kv.keyfile")) else {
-        if ["kv.cacertfile", "kv.certfile", "kv.keyfile"]
-            .into_iter()
-            .any(|key| option(key).is_some())
-        {
-            tracing::warn!(
-                "The store is spoken to without TLS, which needs all of kv.cacertfile, kv.certfile and kv.keyfile"
-            );
-        }
-        return Ok(None);
-    };
-    let files = tls::Files {
-        ca: Some(ca),
-        cert,
-        key,
-        verify: true,
-    };
-    Ok(Some(tls::load(&files)?))
-}
-
 /// A host with the port that such stores usually have, unless it has one.
 fn with_port(host: &str, usual: u16) -> String {
     match split_host_port(host) {
@@ -354,7 +324,11 @@ mod tests {
             ("kv.keyfile", "/nowhere"),
         ];
         assert!(fault(Kind::Etcd, "a", &tls).contains("/nowhere"));
-        assert_eq!(fault(Kind::Etcd, "a", &tls[..2]), "", "two of three are none");
+        #[cfg(feature = "zookeeper")]
+        assert!(fault(Kind::ZooKeeper, "a", &tls).contains("/nowhere"));
+        for kind in [Kind::Etcd, Kind::Consul] {
+            assert!(fault(kind, "a", &tls[..2]).contains("kv.keyfile is missing"));
+        }
     }
 
     proptest! {

@@ -5,12 +5,13 @@
 
 #[cfg(feature = "zookeeper")]
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::net::SendError;
 
 use super::consul::Consul;
 use super::etcd::Etcd;
+use super::moment::Moment;
 #[cfg(feature = "zookeeper")]
 use super::zookeeper::{Session, ZooKeeper};
 
@@ -155,13 +156,13 @@ impl Store {
         }
     }
 
-    /// Renews a lease. Returns the instant until which it is certain to last.
+    /// Renews a lease. Returns the moment until which it is certain to last.
     ///
     /// # Errors
     ///
     /// [`StoreError::LeaseLost`], or anything else, which may be tried again.
-    pub async fn renew(&self, lease: &Lease) -> Result<Instant, StoreError> {
-        let sent = Instant::now();
+    pub async fn renew(&self, lease: &Lease) -> Result<Moment, StoreError> {
+        let sent = Moment::now();
         match self {
             Store::Etcd(etcd) => etcd.renew(lease).await?,
             Store::Consul(consul) => consul.renew(lease).await?,

@@ -5,7 +5,6 @@
 //! form is asked by HTTPS, as in the original, unless that option names the same host with `http://`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,8 +13,9 @@ use hyper::http::uri::{Authority, PathAndQuery};
 use hyper::{Method, Request, StatusCode};
 use tokio::sync::mpsc;
 
-use crate::net::{self, Address, Client, Tls, tls};
+use crate::net::{self, Address, Client};
 
+use super::certificates;
 use super::error::DiscoveryError;
 use super::range::{ENTRIES_MAX, ENTRY_BYTES_MAX};
 use super::store::http::{self, Answer, escaped};
@@ -161,7 +161,10 @@ struct Service {
 impl Service {
     fn open(base: Base, options: &BTreeMap<String, String>) -> Result<Service, DiscoveryError> {
         let tls = match base.is_secure {
-            true => Some(certificates(&base, options)?),
+            true => match certificates::read(options)? {
+                None => return Err(TokenError::NoAuthority(base.url()).into()),
+                tls => tls,
+            },
             false => None,
         };
         let client = Client::new(base.address()?, tls, PATIENCE);
@@ -190,26 +193,6 @@ impl Service {
                 other => unreachable(other.to_string()),
             })
     }
-}
-
-/// The certificates for a service: the authority is needed, our own are shown if there are any.
-fn certificates(base: &Base, options: &BTreeMap<String, String>) -> Result<Tls, DiscoveryError> {
-    let file = |key| {
-        let name = options.get(key).filter(|name| !name.is_empty());
-        name.map(PathBuf::from)
-    };
-    let Some(ca) = file("kv.cacertfile") else {
-        return Err(TokenError::NoAuthority(base.url()).into());
-    };
-    Ok(match (file("kv.certfile"), file("kv.keyfile")) {
-        (Some(cert), Some(key)) => tls::load(&tls::Files {
-            ca: Some(ca),
-            cert,
-            key,
-            verify: true,
-        })?,
-        _ => tls::trusting(&ca)?,
-    })
 }
 
 /// The value of the option, if it has one.

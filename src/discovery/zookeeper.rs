@@ -3,24 +3,37 @@
 //! A lease is a session of its own. ZooKeeper has no such thing as a look from which a wait goes on, but numbers its
 //! changes: a wait looks again, and waits if the number is still the same.
 
+mod line;
+
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 use zookeeper_client::{Acls, Client, CreateMode, CreateOptions, Error};
+
+use crate::net::{Address, Tls};
+use line::Lines;
 
 use super::store::{Lease, Mark, PATIENCE, Place, StoreError};
 
 /// How long the session lasts by which is only read.
 const READER: Duration = Duration::from_secs(10);
 
-const DIRECTORY: CreateOptions<'static> = CreateMode::Persistent.with_acls(Acls::anyone_all());
-const OWN: CreateOptions<'static> = CreateMode::Ephemeral.with_acls(Acls::anyone_all());
+/// Values that are asked for at a time. A list is one question per value, which a slow line would make longer than
+/// anybody waits.
+const QUESTIONS_MAX: usize = 256;
 
-/// Who asks, where the servers want to know.
-#[derive(Clone, Debug)]
+/// Who asks, where the servers want to know. What is made then is this user's alone, and everybody's otherwise.
+#[derive(Clone)]
 pub(super) struct User(pub String);
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("User")
+    }
+}
 
 /// An ensemble of servers.
 #[derive(Debug)]
@@ -28,7 +41,17 @@ pub(super) struct ZooKeeper {
     /// `host:port,host:port`
     servers: String,
     user: Option<User>,
+    secured: Option<Box<Secured>>,
     reader: AsyncMutex<Option<Client>>,
+}
+
+/// Where the servers want to be spoken to by TLS.
+#[derive(Debug)]
+struct Secured {
+    addresses: Vec<Address>,
+    tls: Tls,
+    /// Opened when they are needed.
+    lines: OnceCell<Lines>,
 }
 
 /// What belongs to a lease.
@@ -40,10 +63,15 @@ pub(super) struct Session {
 }
 
 impl ZooKeeper {
-    pub fn new(servers: String, user: Option<User>) -> ZooKeeper {
+    pub fn new(addresses: Vec<Address>, tls: Option<Tls>, user: Option<User>) -> ZooKeeper {
+        let bare = |address: &Address| address.to_string().trim_start_matches("tcp://").to_owned();
         ZooKeeper {
-            servers,
+            servers: addresses.iter().map(bare).collect::<Vec<_>>().join(","),
             user,
+            secured: tls.map(|tls| {
+                let lines = OnceCell::new();
+                Box::new(Secured { addresses, tls, lines })
+            }),
             reader: AsyncMutex::new(None),
         }
     }
@@ -54,19 +82,24 @@ impl ZooKeeper {
             let (mut names, stat) = match reader.get_children(directory).await {
                 Err(Error::NoNode) => {
                     // Only what exists can be watched.
-                    reader.mkdir(directory, &DIRECTORY).await?;
+                    reader.mkdir(directory, &self.kind(CreateMode::Persistent)).await?;
                     reader.get_children(directory).await?
                 }
                 found => found?,
             };
             names.sort_unstable();
             let mut values = Vec::with_capacity(names.len());
-            for name in names {
-                match reader.get_data(&format!("{directory}/{name}")).await {
-                    Ok((value, _)) => values.push(text(&value)),
-                    // Gone since.
-                    Err(Error::NoNode) => {}
-                    Err(error) => return Err(error),
+            for names in names.chunks(QUESTIONS_MAX) {
+                // A question is sent when its future is made.
+                let ask = |name: &String| reader.get_data(&format!("{directory}/{name}"));
+                let asked: Vec<_> = names.iter().map(ask).collect();
+                for answer in asked {
+                    match answer.await {
+                        Ok((value, _)) => values.push(text(&value)),
+                        // Gone since.
+                        Err(Error::NoNode) => {}
+                        Err(error) => return Err(error),
+                    }
                 }
             }
             Ok((values, Mark(number(stat.pzxid))))
@@ -150,7 +183,7 @@ impl ZooKeeper {
                     _ => {
                         let mut replacing = session.new_multi_writer();
                         replacing.add_delete(key, None)?;
-                        replacing.add_create(key, value.as_bytes(), &OWN)?;
+                        replacing.add_create(key, value.as_bytes(), &self.kind(CreateMode::Ephemeral))?;
                         match replacing.commit().await.map_err(Error::from) {
                             Ok(_) => return Ok(()),
                             // Gone, or another's, meanwhile.
@@ -206,13 +239,26 @@ impl ZooKeeper {
         self.bounded(deleting).await
     }
 
+    fn kind(&self, mode: CreateMode) -> CreateOptions<'static> {
+        mode.with_acls(match self.user {
+            Some(_) => Acls::creator_all(),
+            None => Acls::anyone_all(),
+        })
+    }
+
     async fn create(&self, session: &Client, key: &str, value: &str) -> Result<(), Error> {
-        match session.create(key, value.as_bytes(), &OWN).await {
+        match session
+            .create(key, value.as_bytes(), &self.kind(CreateMode::Ephemeral))
+            .await
+        {
             Err(Error::NoNode) => {
                 if let Some((parent, _)) = key.rsplit_once('/') {
-                    session.mkdir(parent, &DIRECTORY).await?;
+                    session.mkdir(parent, &self.kind(CreateMode::Persistent)).await?;
                 }
-                session.create(key, value.as_bytes(), &OWN).await.map(drop)
+                session
+                    .create(key, value.as_bytes(), &self.kind(CreateMode::Ephemeral))
+                    .await
+                    .map(drop)
             }
             created => created.map(drop),
         }
@@ -235,17 +281,34 @@ impl ZooKeeper {
             .with_session_timeout(session)
             .with_connection_timeout(PATIENCE)
             .with_fail_eagerly();
+        let mut servers = self.servers.clone();
+        if let Some(Secured { addresses, tls, lines }) = self.secured.as_deref() {
+            let lines = lines.get_or_try_init(|| Lines::open(addresses, tls)).await;
+            let lines = lines.map_err(|error| StoreError::Unreachable(format!("{servers}: {error}")))?;
+            // Before all other introductions, since that is where it is looked for.
+            let (scheme, secret) = lines.word().parts();
+            connector = connector.with_auth(scheme, secret);
+            servers = lines.servers();
+        }
         if let Some(User(credentials)) = &self.user {
             connector = connector.with_auth("digest", credentials.as_bytes());
         }
-        self.bounded(connector.connect(&self.servers)).await
+        self.bounded(connector.connect(&servers)).await
     }
 
     async fn bounded<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, StoreError> {
         match tokio::time::timeout(PATIENCE, work).await {
             Ok(outcome) => outcome.map_err(|error| self.failure(&error)),
-            Err(_) => Err(StoreError::Silent(self.servers.clone())),
+            Err(_) => Err(match self.fault() {
+                Some(fault) => StoreError::Unreachable(fault),
+                None => StoreError::Silent(self.servers.clone()),
+            }),
         }
+    }
+
+    /// What keeps lines from the servers, which the client does not know.
+    fn fault(&self) -> Option<String> {
+        self.secured.as_ref()?.lines.get()?.fault()
     }
 
     fn failure(&self, error: &Error) -> StoreError {
@@ -262,7 +325,7 @@ impl ZooKeeper {
                     message: error.to_string(),
                 }
             }
-            other => StoreError::Unreachable(format!("{address}: {other}")),
+            other => StoreError::Unreachable(self.fault().unwrap_or_else(|| format!("{address}: {other}"))),
         }
     }
 }

@@ -7,22 +7,21 @@
 //! was stopped, it looks at the lease once more afterwards, and takes back what came too late.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use tokio::sync::watch;
 
 use super::Manager;
 use super::answer::Failure;
 
-/// How long the primary may be certain that it is.
-pub(super) type Certain = Arc<dyn Fn() -> Instant + Send + Sync>;
+/// Whether the primary is certain, at the moment, that it is.
+pub(super) type Certain = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// What this manager is among the others.
 #[derive(Clone)]
 pub(super) enum Role {
     /// There are no others.
     Alone,
-    /// It decides, for as long as this says.
+    /// It decides, as long as this says so.
     Primary(Certain),
     /// The manager at this address decides; nobody is known to at times.
     Replica(Option<String>),
@@ -55,7 +54,7 @@ impl Role {
     pub(super) fn decides(&self) -> bool {
         match self {
             Role::Alone => true,
-            Role::Primary(until) => Instant::now() < until(),
+            Role::Primary(is_certain) => is_certain(),
             Role::Replica(_) => false,
         }
     }
@@ -78,8 +77,8 @@ impl Office {
     }
 
     /// This manager decides from now on.
-    pub(super) fn take(&self, until: Certain) {
-        self.role.send_replace(Role::Primary(until));
+    pub(super) fn take(&self, is_certain: Certain) {
+        self.role.send_replace(Role::Primary(is_certain));
     }
 
     /// This manager no longer decides.

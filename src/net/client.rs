@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -14,6 +15,7 @@ use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tower_service::Service;
 
+use super::dial::explain;
 use super::{Address, Body, DialError, Stream, Tls, dial};
 
 /// Time after which a connection that is not used is closed: shorter than peers keep theirs.
@@ -128,7 +130,10 @@ impl Client {
                     return SendError::Request(error.to_string());
                 }
             }
-            reason = error.to_string();
+            reason = match error.downcast_ref::<io::Error>() {
+                Some(error) => explain(error),
+                None => error.to_string(),
+            };
             cause = error.source();
         }
         SendError::Broken { address, reason }

@@ -123,9 +123,9 @@ where
     }
 }
 
-/// What went wrong in a handshake, with the advice that its text lacks.
-fn explain(error: &io::Error) -> String {
-    use rustls::{CertificateError, Error};
+/// What went wrong with a connection, with the advice that the text of a fault of TLS lacks.
+pub fn explain(error: &io::Error) -> String {
+    use rustls::{AlertDescription, CertificateError, Error};
     let advice = match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
         Some(Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
@@ -135,6 +135,15 @@ fn explain(error: &io::Error) -> String {
             "; is it signed by the given CA?"
         }
         Some(Error::InvalidMessage(_)) => "; does the other side speak TLS?",
+        // Servers say either of the first two of nearly everything.
+        Some(Error::AlertReceived(
+            AlertDescription::BadCertificate
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateRequired
+            | AlertDescription::UnsupportedCertificate,
+        )) => "; the other side does not accept our certificate, or wants one",
         _ => "",
     };
     format!("{error}{advice}")

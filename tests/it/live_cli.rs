@@ -18,6 +18,7 @@ fn swarmlab(arguments: &[&str]) -> Command {
         "SWARM_DISCOVERY",
         "SWARM_DISCOVERY_URL",
         "CONSUL_HTTP_TOKEN",
+        "SWARM_DISCOVERY_PASSWORD",
         "SWARM_ADVERTISE",
         "SWARM_HOST",
     ] {
@@ -400,6 +401,7 @@ fn case_21_names_that_do_not_exist() {
     );
 }
 
+/// live-manager 23 as well.
 #[test]
 fn case_22_replication() {
     for (flags, expected) in [
@@ -422,6 +424,27 @@ fn case_22_replication() {
         ),
     ] {
         assert_eq!(fatal(&format!("manage --replication {flags} a:1")), expected, "{flags}");
+    }
+}
+
+/// The original goes on without TLS.
+#[test]
+fn certificates_for_a_store_are_complete_or_refused() {
+    let given = "--discovery-opt kv.cacertfile=/ca --discovery-opt kv.certfile=/cert";
+    let missing = "--discovery-opt kv.keyfile is missing: ";
+    for url in [
+        "etcd://127.0.0.1:1",
+        "consul://127.0.0.1:1",
+        #[cfg(feature = "zookeeper")]
+        "zk://127.0.0.1:1",
+    ] {
+        for fault in [
+            complaint(&format!("list {given} {url}")),
+            fatal(&format!("manage {given} {url}")),
+            fatal(&format!("join {given} --advertise h:1 {url}")),
+        ] {
+            assert!(fault.starts_with(missing), "{url}: {fault}");
+        }
     }
 }
 

@@ -97,6 +97,12 @@ impl Manager {
     /// The same beside others, at another port.
     #[track_caller]
     pub fn start_at(port: u16, flags: &[&str], discovery: &str) -> Self {
+        Self::launch(port, &[&QUICK, flags].concat(), discovery)
+    }
+
+    /// With these flags only.
+    #[track_caller]
+    fn launch(port: u16, flags: &[&str], discovery: &str) -> Self {
         let name = format!("manager-{port}.log");
         let log = guardian::laboratory().expect("in the laboratory").join(name);
         let (out, err) = File::create(&log)
@@ -104,7 +110,6 @@ impl Manager {
             .expect("the manager's log");
         let process = Command::new(env!("CARGO_BIN_EXE_swarmlab"))
             .args(["--debug", "manage", "-H", &format!("tcp://{OWN_ADDRESS}:{port}")])
-            .args(QUICK)
             .args(flags)
             .arg(discovery)
             .stdin(Stdio::null())

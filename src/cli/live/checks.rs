@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use crate::discovery::{CONSUL_TOKEN_OPTION, URL_OPTION, is_advertisable};
+use crate::discovery::{CONSUL_TOKEN_OPTION, PASSWORD_OPTION, URL_OPTION, is_advertisable};
 use crate::manager::TlsFiles;
 
 use super::args::TlsArguments;
@@ -22,6 +22,8 @@ pub struct Environment {
     pub discovery_url: Option<String>,
     /// What Consul's own programs read their token from. On a command line, every user of the machine could read it.
     pub consul_token: Option<String>,
+    /// The password for a store, for the same reason.
+    pub discovery_password: Option<String>,
     pub advertise: Option<String>,
     pub host: Option<String>,
 }
@@ -35,6 +37,7 @@ impl Environment {
             discovery: text("SWARM_DISCOVERY"),
             discovery_url: text("SWARM_DISCOVERY_URL"),
             consul_token: text("CONSUL_HTTP_TOKEN"),
+            discovery_password: text("SWARM_DISCOVERY_PASSWORD"),
             advertise: text("SWARM_ADVERTISE"),
             host: text("SWARM_HOST"),
         }
@@ -60,7 +63,8 @@ pub fn discovery(arguments: &[String], environment: &Environment, command: &str)
 }
 
 /// The values of `--discovery-opt`; the last one with a key counts. Where the service of `token://` is, is one of them,
-/// which `--discovery-url` replaces and the environment provides; the latter has Consul's token, too.
+/// which `--discovery-url` replaces and the environment provides; the latter has Consul's token and a store's
+/// password, too.
 pub fn discovery_options(
     options: &[String],
     url: Option<&String>,
@@ -77,10 +81,13 @@ pub fn discovery_options(
     } else if let Some(url) = &environment.discovery_url {
         options.entry(URL_OPTION.to_owned()).or_insert_with(|| url.clone());
     }
-    if let Some(token) = &environment.consul_token {
-        options
-            .entry(CONSUL_TOKEN_OPTION.to_owned())
-            .or_insert_with(|| token.clone());
+    for (option, secret) in [
+        (CONSUL_TOKEN_OPTION, &environment.consul_token),
+        (PASSWORD_OPTION, &environment.discovery_password),
+    ] {
+        if let Some(secret) = secret {
+            options.entry(option.to_owned()).or_insert_with(|| secret.clone());
+        }
     }
     Ok(options)
 }
@@ -159,6 +166,7 @@ mod tests {
         let environment = Environment {
             discovery_url: Some("http://h:1".to_owned()),
             consul_token: Some("secret".to_owned()),
+            discovery_password: Some("word".to_owned()),
             ..Environment::default()
         };
         let read = |options: &[&str]| {
@@ -168,7 +176,9 @@ mod tests {
         let both = read(&[]);
         assert_eq!(both[URL_OPTION], "http://h:1");
         assert_eq!(both[CONSUL_TOKEN_OPTION], "secret");
-        let other = read(&["kv.token=other"]);
+        assert_eq!(both[PASSWORD_OPTION], "word");
+        let other = read(&["kv.token=other", "kv.password=own"]);
         assert_eq!(other[CONSUL_TOKEN_OPTION], "other");
+        assert_eq!(other[PASSWORD_OPTION], "own");
     }
 }

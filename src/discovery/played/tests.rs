@@ -11,7 +11,8 @@ use tokio::sync::mpsc;
 
 use super::super::consul::Consul;
 use super::super::etcd::{Etcd, User};
-use super::super::store::{BREATH, Ending, Lease, Mark, Place, Store, StoreError};
+use super::super::moment::Moment;
+use super::super::store::{BREATH, Ending, Lease, Mark, Place, Store};
 use super::super::{Discovery, DiscoveryError, Entry, open};
 use super::*;
 
@@ -193,19 +194,16 @@ fn a_leader_knows_in_time_that_its_store_has_fallen_silent() {
         .await;
         let discovery = opened(&format!("etcd://{}/x", played.address));
         let election = discovery.election().expect("it elects");
-        let before = Instant::now();
+        let before = Moment::now();
         let leadership = election.campaign("a:1", TTL).await.expect("nobody else stands");
         let first = leadership.until();
         assert!(
-            first >= before + TTL && first <= Instant::now() + TTL,
+            first >= before + TTL && first <= Moment::now() + TTL,
             "counted from before it was asked"
         );
         leadership.lost().await;
         assert!(leadership.until() > first, "it was renewed once");
-        assert!(
-            Instant::now() >= leadership.until(),
-            "what is certain is not given away"
-        );
+        assert!(Moment::now() >= leadership.until(), "what is certain is not given away");
         assert!(leadership.until() <= before + TTL * 2);
         assert!(played.asked("keepalive").len() > 3, "it has tried again");
     });
@@ -353,6 +351,7 @@ proptest! {
 
 #[cfg(feature = "zookeeper")]
 mod zookeeper {
+    use super::super::super::store::StoreError;
     use super::super::super::zookeeper::ZooKeeper;
     use super::*;
 
@@ -384,7 +383,7 @@ mod zookeeper {
         ];
         for bytes in answers {
             run(async {
-                let servers = ZooKeeper::new(saying(bytes).await, None);
+                let servers = ZooKeeper::new(vec![saying(bytes).await.parse().expect("an address")], None, None);
                 let found = tokio::time::timeout(TTL * 3, servers.list("/d")).await;
                 let error = found.expect("an end").expect_err("no list");
                 assert!(!matches!(error, StoreError::LeaseLost), "{error}");

@@ -12,9 +12,10 @@ use crate::guardian;
 use crate::programs;
 use crate::runner::{Case, cases};
 
-pub const CASES: [Case; 3] = cases!(readme:
+pub const CASES: [Case; 4] = cases!(readme:
     five_commands_lead_to_a_container,
     five_commands_lead_to_two_managers needs Etcd,
+    nine_commands_lead_to_a_cluster_by_token,
     every_kind_of_discovery_is_listed needs Consul needs ZooKeeper,
 );
 
@@ -78,6 +79,27 @@ fn five_commands_lead_to_a_container() {
         || Client::docker(endpoint).run(["info"]).out.contains("Nodes:"),
         |up| !up,
     );
+}
+
+/// As written, in a directory of its own.
+fn nine_commands_lead_to_a_cluster_by_token() {
+    let commands = commands("### Clusters by token");
+    assert_eq!(commands.len(), 9, "{commands:?}");
+    let place = guardian::laboratory().expect("in the laboratory").join("readme-token");
+    fs::create_dir(&place).expect("a directory");
+    let script = format!(
+        "cd {}\ntrap 'kill $(jobs -p)' EXIT\n{}\n\
+         until docker -H tcp://127.0.0.1:3375 info 2>/dev/null | grep 'Nodes: 2'; do sleep 0.1; done\n",
+        place.display(),
+        commands.join("\n"),
+    );
+    let out = run(&script);
+    let listed: Vec<&str> = out
+        .lines()
+        .filter(|line| !line.contains("level="))
+        .map(str::trim)
+        .collect();
+    assert_eq!(listed, ["192.168.0.11:2375", "192.168.0.12:2375", "Nodes: 2"], "{out}");
 }
 
 /// The chapter says how what is listed is started; here it is. ZooKeeper's own script is the distribution's matter.

@@ -1,7 +1,10 @@
 //! Engines found, and primaries elected, through real stores (`cli-and-discovery.md` §6, `live-manager.md` §18).
 
+mod credentials;
 mod election;
+mod figures;
 mod proxy;
+mod secured;
 mod server;
 
 use std::process::{Child, Command, Stdio};
@@ -14,20 +17,28 @@ use crate::runner::{Case, cases};
 
 pub use server::{Kind, Server};
 
-pub const CASES: [Case; 13] = cases!(stores:
+pub const CASES: [Case; 21] = cases!(stores:
     etcd_lists_who_is_there needs Etcd,
     etcd_may_come_late_go_and_come_back_empty needs Etcd,
     etcd_goes_on_with_two_of_three_members needs Etcd,
     etcd_elects_one_primary needs Etcd,
     etcd_bears_engines_that_come_and_go needs Etcd,
     etcd_is_only_believed_with_a_good_certificate needs Etcd,
+    etcd_asks_for_credentials needs Etcd,
     consul_lists_who_is_there needs Consul,
     consul_may_come_late_go_and_come_back_empty needs Consul,
     consul_elects_one_primary needs Consul,
     consul_ends_a_lease_by_time_alone needs Consul,
+    consul_is_only_believed_with_a_good_certificate needs Consul,
+    consul_asks_for_credentials needs Consul,
     zookeeper_lists_who_is_there needs ZooKeeper,
     zookeeper_may_come_late_go_and_come_back_empty needs ZooKeeper,
     zookeeper_elects_one_primary needs ZooKeeper,
+    zookeeper_lists_a_thousand_over_a_slow_line needs ZooKeeper,
+    zookeeper_is_only_believed_with_a_good_certificate needs ZooKeeper,
+    zookeeper_asks_for_credentials needs ZooKeeper,
+    figures_of_one_engine needs Etcd,
+    figures_of_a_thousand_engines needs Etcd,
 );
 
 /// A `join` that runs. Dropping it kills it, so that it cannot say good-bye.
@@ -62,13 +73,17 @@ impl Drop for Join {
 
 /// What `swarmlab list` says: the addresses, or the fault.
 fn list(url: &str, flags: &[&str]) -> Result<Vec<String>, String> {
-    let output = Command::new(env!("CARGO_BIN_EXE_swarmlab"))
-        .arg("list")
-        .args(flags)
-        .arg(url)
-        .stdin(Stdio::null())
-        .output()
-        .expect("it runs");
+    outcome(listing(url, flags))
+}
+
+fn listing(url: &str, flags: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_swarmlab"));
+    command.arg("list").args(flags).arg(url).stdin(Stdio::null());
+    command
+}
+
+fn outcome(mut listing: Command) -> Result<Vec<String>, String> {
+    let output = listing.output().expect("it runs");
     match output.status.success() {
         true => Ok(String::from_utf8_lossy(&output.stdout)
             .lines()
@@ -100,18 +115,24 @@ fn lists_who_is_there(kind: Kind) {
     let server = Server::start(kind);
     let url = server.url("pre/fix");
     assert_eq!(list(&url, &[]), Ok(Vec::new()));
-    let manager = Manager::start(&[], &url);
+    // Longer than anything here is waited for: what the manager knows it has been told, and has not looked for.
+    let manager = Manager::start(&["--heartbeat", "60s"], &url);
     let (one, other) = (
         Join::start(&url, "10.231.0.99:1", &[]),
         Join::start(&url, "10.231.0.99:2", &[]),
     );
     let both = ["10.231.0.99:1", "10.231.0.99:2"];
     until_listed(&url, &[], &both);
-    // Watched, not looked for now and then: the manager knows sooner than its heartbeat is long.
     eventually(|| nodes(&manager), |count| *count == 2);
+    let key = |directory: &str, address: &str| format!("pre/fix/{directory}/{address}");
+    for address in both {
+        let stored = server.stored(&key("docker/swarm/nodes", address));
+        assert_eq!(stored, (address.to_owned(), true), "for a time only");
+    }
     let elsewhere = ["--discovery-opt", "kv.path=foo/bar"];
     let third = Join::start(&url, "10.231.0.99:3", &elsewhere);
     until_listed(&url, &elsewhere, &["10.231.0.99:3"]);
+    assert_eq!(server.stored(&key("foo/bar", "10.231.0.99:3")).0, "10.231.0.99:3");
     assert_eq!(list(&url, &[]), Ok(both.map(str::to_owned).to_vec()));
     drop(third);
     // Who comes back before its time is over was never gone, whatever becomes of what it left behind.
@@ -276,17 +297,53 @@ fn etcd_goes_on_with_two_of_three_members() {
     within(SOON, || nodes(&manager), |count| *count == 0);
 }
 
+/// Each address is a question of its own. One after the other, they would take twenty seconds here, and be given up.
+fn zookeeper_lists_a_thousand_over_a_slow_line() {
+    let server = Server::start(Kind::ZooKeeper);
+    let directories = ["/far", "/far/docker", "/far/docker/swarm", "/far/docker/swarm/nodes"];
+    let mut commands: String = directories.iter().map(|path| format!("create {path}\n")).collect();
+    for port in 1000..2000 {
+        commands += &format!("create /far/docker/swarm/nodes/10.231.0.99:{port} 10.231.0.99:{port}\n");
+    }
+    server.command(&commands);
+    let line = proxy::Line::slow(&server.address(), Duration::from_millis(10));
+    let url = server.url_by(&format!("{}:{}", crate::daemons::OWN_ADDRESS, line.port), "far");
+    let since = Instant::now();
+    let listed = list(&url, &[]).expect("a list");
+    let took = since.elapsed();
+    assert_eq!(listed.len(), 1000);
+    assert_eq!(listed[999], "10.231.0.99:1999");
+    eprintln!("a thousand addresses at 20 ms a question: {took:?}");
+}
+
 fn etcd_is_only_believed_with_a_good_certificate() {
-    server::with_certificates(|url, good, bad| {
-        assert_eq!(list(url, good), Ok(Vec::new()));
-        let joined = Join::start(url, "10.231.0.99:1", good);
-        until_listed(url, good, &["10.231.0.99:1"]);
-        for (flags, reason) in bad {
-            let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-            let fault = list(url, &flags).expect_err("not believed");
-            assert!(fault.contains(reason), "{reason}: {fault}");
-        }
-        joined.end();
-        assert_eq!(list(url, good), Ok(Vec::new()));
-    });
+    secured::is_only_believed_with_a_good_certificate(Kind::Etcd);
+}
+
+fn consul_is_only_believed_with_a_good_certificate() {
+    secured::is_only_believed_with_a_good_certificate(Kind::Consul);
+}
+
+fn zookeeper_is_only_believed_with_a_good_certificate() {
+    secured::is_only_believed_with_a_good_certificate(Kind::ZooKeeper);
+}
+
+fn etcd_asks_for_credentials() {
+    credentials::are_asked_for(Kind::Etcd);
+}
+
+fn consul_asks_for_credentials() {
+    credentials::are_asked_for(Kind::Consul);
+}
+
+fn zookeeper_asks_for_credentials() {
+    credentials::are_asked_for(Kind::ZooKeeper);
+}
+
+fn figures_of_one_engine() {
+    figures::of_one_engine();
+}
+
+fn figures_of_a_thousand_engines() {
+    figures::of_a_thousand_engines();
 }

@@ -33,7 +33,7 @@ fn candidate_for(ttl: Duration, port: u16, url: &str) -> Manager {
     )
 }
 
-fn role(manager: &Manager) -> String {
+pub fn role(manager: &Manager) -> String {
     let info = manager.docker().ok(["info"]);
     let value = |key: &str| {
         info.lines()
@@ -69,6 +69,7 @@ pub fn one_primary(kind: Kind) {
     let _joined = joined(&daemons, &url);
     let first = candidate(PORTS[0], &url);
     eventually(|| role(&first), |role| role == "primary");
+    assert_eq!(server.stored("lead/docker/swarm/leader"), (first.address(), true));
     let second = candidate(PORTS[1], &url);
     let of_first = format!("replica of {}", first.address());
     eventually(|| role(&second), |role| *role == of_first);

@@ -1,4 +1,5 @@
-//! A line between a client and a server that can be cut: then nothing arrives on either side, and nobody is told.
+//! A line between a client and a server that can be slow, or cut: then nothing arrives on either side, and nobody is
+//! told.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -20,6 +21,11 @@ pub struct Line {
 impl Line {
     /// To a server, from a port that the system chooses.
     pub fn to(server: &str) -> Line {
+        Self::slow(server, Duration::ZERO)
+    }
+
+    /// One on which all that is said together takes so long, each way.
+    pub fn slow(server: &str, delay: Duration) -> Line {
         let listener = TcpListener::bind((OWN_ADDRESS, 0)).expect("a port");
         let port = listener.local_addr().expect("its address").port();
         let is_cut = Arc::new(AtomicBool::new(false));
@@ -36,8 +42,8 @@ impl Line {
                     let ends = (client.try_clone(), server.try_clone());
                     let (Ok(client_too), Ok(server_too)) = ends else { return };
                     let back = Arc::clone(&cut);
-                    thread::spawn(move || copy(server_too, client_too, &back));
-                    copy(client, server, &cut);
+                    thread::spawn(move || copy(server_too, client_too, &back, delay));
+                    copy(client, server, &cut, delay);
                 });
             }
         });
@@ -59,9 +65,10 @@ fn hold(cut: &AtomicBool) {
     }
 }
 
-fn copy(mut from: TcpStream, mut to: TcpStream, cut: &AtomicBool) {
+fn copy(mut from: TcpStream, mut to: TcpStream, cut: &AtomicBool, delay: Duration) {
     let mut buffer = [0; 16 << 10];
     while let Ok(count @ 1..) = from.read(&mut buffer) {
+        thread::sleep(delay);
         hold(cut);
         if to.write_all(&buffer[..count]).is_err() {
             break;

@@ -1,17 +1,19 @@
 //! Real servers of each kind of store, with data that outlives them until it is wiped.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
 use swarmlab::net::tls::Files;
 
 use super::super::{SOON, within};
-use crate::certificates::Authority;
 use crate::daemons::{self, OWN_ADDRESS};
 use crate::{guardian, programs};
 
@@ -22,14 +24,18 @@ pub enum Kind {
     ZooKeeper,
 }
 
+/// A password to some, and a token to others, who want such a form.
+pub const SECRET: &str = "7d4cbe41-5d59-4a7c-9f0e-6d2a4b6f3c11";
+
 /// A server that can be killed and started again with what it has.
 pub struct Server {
     kind: Kind,
     directory: PathBuf,
     host: &'static str,
     port: u16,
-    /// Flags beyond the usual ones.
+    /// Flags beyond the usual ones; for ZooKeeper, lines of its settings.
     flags: Vec<String>,
+    speaks_tls: bool,
     process: Option<Child>,
 }
 
@@ -53,8 +59,46 @@ impl Server {
             host: OWN_ADDRESS,
             port: 4000 + u16::try_from(number).expect("few stores") * 10,
             flags: Vec::new(),
+            speaks_tls: false,
             process: None,
         }
+    }
+
+    /// The same, but it speaks TLS only, and to those only who have a certificate of the same authority.
+    pub fn secured(mut self, own: &Files) -> Server {
+        let path = |path: &Path| path.display().to_string();
+        let (cert, key) = (path(&own.cert), path(&own.key));
+        let ca = path(own.ca.as_deref().expect("an authority"));
+        self.speaks_tls = true;
+        self.flags = match self.kind {
+            Kind::Etcd => {
+                let url = format!("https://{}", self.address());
+                let words = format!(
+                    "--client-cert-auth --trusted-ca-file {ca} --cert-file {cert} --key-file {key} \
+                     --listen-client-urls {url} --advertise-client-urls {url}"
+                );
+                words.split(' ').map(str::to_owned).collect()
+            }
+            Kind::Consul => {
+                let files = format!("ca_file = {ca:?} cert_file = {cert:?} key_file = {key:?} verify_incoming = true");
+                let port = self.port.to_string();
+                let flags = ["-http-port", "-1", "-https-port", &port, "-hcl", &files];
+                flags.map(str::to_owned).to_vec()
+            }
+            Kind::ZooKeeper => {
+                let identity = self.directory.join("identity.pem");
+                let both = [&own.key, &own.cert].map(|file| fs::read_to_string(file).expect("a file"));
+                fs::write(&identity, both.concat()).expect("the store's identity");
+                let settings = format!(
+                    "serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory\n\
+                     ssl.keyStore.type=PEM\nssl.keyStore.location={}\n\
+                     ssl.trustStore.type=PEM\nssl.trustStore.location={ca}\n",
+                    identity.display()
+                );
+                settings.lines().map(str::to_owned).collect()
+            }
+        };
+        self
     }
 
     /// The same at another address.
@@ -138,10 +182,10 @@ impl Server {
             .args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer])
             .arg("--data-dir")
             .arg(data);
-        if self.flags.is_empty() {
+        if !self.flags.iter().any(|flag| flag == "--initial-cluster") {
             command.args(["--initial-cluster", &format!("{name}={peer}")]);
         }
-        if !self.flags.iter().any(|flag| flag == "--listen-client-urls") {
+        if !self.speaks_tls {
             command.args(["--listen-client-urls", &client, "--advertise-client-urls", &client]);
         }
         command.args(&self.flags);
@@ -176,7 +220,7 @@ impl Server {
             ])
             .arg("-data-dir")
             .arg(data);
-        if self.flags.is_empty() {
+        if !self.flags.iter().any(|flag| flag == "-retry-join") {
             command.args(["-server", "-bootstrap-expect", "1"]);
             command.args(["-server-port", &port(1), "-serf-wan-port", &port(3)]);
         }
@@ -185,12 +229,18 @@ impl Server {
     }
 
     fn zookeeper(&self, data: &Path) -> Command {
+        let port = if self.speaks_tls {
+            "secureClientPort"
+        } else {
+            "clientPort"
+        };
         let settings = format!(
-            "tickTime=200\ndataDir={}\nclientPort={}\nclientPortAddress={}\nadmin.enableServer=false\n\
-             minSessionTimeout=400\n4lw.commands.whitelist=srvr\n",
+            "tickTime=200\ndataDir={}\n{port}={}\n{port}Address={}\nadmin.enableServer=false\n\
+             minSessionTimeout=400\n4lw.commands.whitelist=srvr\n{}\n",
             data.display(),
             self.port,
-            self.host
+            self.host,
+            self.flags.join("\n")
         );
         let file = self.directory.join("zoo.cfg");
         fs::write(&file, settings).expect("the store's settings");
@@ -200,6 +250,100 @@ impl Server {
             .arg("org.apache.zookeeper.server.quorum.QuorumPeerMain")
             .arg(file);
         command
+    }
+
+    /// One that serves only who knows [`SECRET`].
+    pub fn guarded(kind: Kind) -> Server {
+        let mut server = Self::not_yet(kind);
+        if kind == Kind::Consul {
+            let rules =
+                format!("acl {{ enabled = true default_policy = \"deny\" tokens {{ master = \"{SECRET}\" }} }}");
+            server.flags = vec!["-hcl".to_owned(), rules];
+        }
+        server.resume();
+        match kind {
+            Kind::Etcd => {
+                let user = format!("{{\"name\":\"root\",\"password\":\"{SECRET}\"}}");
+                server.ask("POST", "/v3/auth/user/add", &user);
+                server.ask("POST", "/v3/auth/role/add", "{\"name\":\"root\"}");
+                server.ask("POST", "/v3/auth/user/grant", "{\"user\":\"root\",\"role\":\"root\"}");
+                let enabled = server.ask("POST", "/v3/auth/enable", "{}");
+                assert!(enabled.contains("\"header\""), "{enabled}");
+            }
+            Kind::Consul => {}
+            Kind::ZooKeeper => {
+                let account = format!("addauth digest root:{SECRET}\ncreate /safe\nsetAcl /safe auth::cdrwa\n");
+                server.command(&account);
+            }
+        }
+        server
+    }
+
+    /// What the store has under a key, and whether it has it for a time only.
+    pub fn stored(&self, key: &str) -> (String, bool) {
+        let bytes = |text: &Value| STANDARD.decode(text.as_str().unwrap_or_default()).unwrap_or_default();
+        let text = |value: &Value| String::from_utf8(bytes(value)).expect("text");
+        match self.kind {
+            Kind::Etcd => {
+                let range = json!({ "key": STANDARD.encode(format!("/{key}")) });
+                let told: Value =
+                    serde_json::from_str(&self.ask("POST", "/v3/kv/range", &range.to_string())).expect("JSON");
+                let pair = &told["kvs"][0];
+                (text(&pair["value"]), pair["lease"].is_string())
+            }
+            Kind::Consul => {
+                let told: Value = serde_json::from_str(&self.ask("GET", &format!("/v1/kv/{key}"), "")).expect("JSON");
+                (text(&told[0]["Value"]), told[0]["Session"].is_string())
+            }
+            Kind::ZooKeeper => {
+                let told = self.command(&format!("get -s /{key}\n"));
+                let owner = told.lines().find_map(|line| line.strip_prefix("ephemeralOwner = "));
+                let value = told.lines().rev().skip_while(|line| !line.starts_with("cZxid")).nth(1);
+                (
+                    value.unwrap_or_default().to_owned(),
+                    owner.is_some_and(|owner| owner != "0x0"),
+                )
+            }
+        }
+    }
+
+    /// The body of an answer.
+    fn ask(&self, method: &str, path: &str, body: &str) -> String {
+        let request = format!(
+            "{method} {path} HTTP/1.0\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let answer = self.exchange(&request).expect("an answer");
+        answer.split_once("\r\n\r\n").expect("a whole head").1.to_owned()
+    }
+
+    fn exchange(&self, asked: &str) -> io::Result<String> {
+        let mut stream = TcpStream::connect(self.address())?;
+        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+        stream.write_all(asked.as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+
+    /// Lets ZooKeeper's own client do something, a command a line.
+    pub fn command(&self, commands: &str) -> String {
+        let file = self.directory.join("commands");
+        fs::write(&file, commands).expect("the commands");
+        let java = programs::find("java").expect("the test says that it needs ZooKeeper");
+        let done = Command::new(java)
+            .args([
+                "-Xmx128m",
+                "-cp",
+                "/usr/share/java/*",
+                "org.apache.zookeeper.ZooKeeperMain",
+            ])
+            .args(["-server", &self.address()])
+            .stdin(File::open(file).expect("the commands"))
+            .output()
+            .expect("the client starts");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8_lossy(&done.stdout).into_owned()
     }
 
     fn wait(&self) {
@@ -215,20 +359,13 @@ impl Server {
     /// Whether it serves: listening is not enough.
     fn answers(&self) -> bool {
         let asked = match self.kind {
-            Kind::Etcd if self.flags.iter().any(|flag| flag == "--client-cert-auth") => {
-                return TcpStream::connect(self.address()).is_ok();
-            }
+            // The test itself finds out the rest.
+            _ if self.speaks_tls => return TcpStream::connect(self.address()).is_ok(),
             Kind::Etcd => "GET /health HTTP/1.0\r\n\r\n",
             Kind::Consul => "GET /v1/status/leader HTTP/1.0\r\n\r\n",
             Kind::ZooKeeper => "srvr",
         };
-        let answer = TcpStream::connect(self.address()).and_then(|mut stream| {
-            stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-            stream.write_all(asked.as_bytes())?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer)?;
-            Ok(answer)
-        });
+        let answer = self.exchange(asked);
         let right = match self.kind {
             Kind::Etcd => "\"true\"",
             Kind::Consul => ":",
@@ -257,56 +394,4 @@ impl Drop for Server {
         self.kill();
         fs::remove_dir_all(&self.directory).ok();
     }
-}
-
-/// Runs a test with an etcd that speaks TLS to those only who have a certificate of its authority: with its URL, the
-/// flags that it believes, and those that it does not or that do not believe it, with the reason.
-pub fn with_certificates(test: impl FnOnce(&str, &[&str], &[(Vec<String>, &str)])) {
-    const YEAR: i32 = 2099;
-    const LONG_AGO: i32 = 2001;
-    let place = guardian::laboratory().expect("in the laboratory");
-    let (ours, foreign) = (Authority::within("stores", place), Authority::within("others", place));
-    let own = ours.certify("store", &[OWN_ADDRESS], YEAR);
-    let mut server = Server::not_yet(Kind::Etcd);
-    let path = |path: &Path| path.display().to_string();
-    let url = format!("https://{}", server.address());
-    server.flags = [
-        ("--listen-client-urls", url.clone()),
-        ("--advertise-client-urls", url),
-        ("--cert-file", path(&own.cert)),
-        ("--key-file", path(&own.key)),
-        ("--trusted-ca-file", path(&ours.ca())),
-    ]
-    .into_iter()
-    .flat_map(|(flag, value)| [flag.to_owned(), value])
-    .chain(["--client-cert-auth".to_owned()])
-    .collect();
-    server.flags.extend([
-        "--initial-cluster".to_owned(),
-        format!("m{}=http://{}", server.port, server.peer()),
-    ]);
-    server.resume();
-    let flags = |authority: &Authority, person: &Files| -> Vec<String> {
-        let files = [
-            format!("kv.cacertfile={}", path(&authority.ca())),
-            format!("kv.certfile={}", path(&person.cert)),
-            format!("kv.keyfile={}", path(&person.key)),
-        ];
-        files
-            .into_iter()
-            .flat_map(|file| ["--discovery-opt".to_owned(), file])
-            .collect()
-    };
-    let person = ours.certify("member", &["member"], YEAR);
-    let expired = ours.certify("former", &["member"], LONG_AGO);
-    let stranger = foreign.certify("stranger", &["member"], YEAR);
-    let bad = [
-        (flags(&ours, &expired), "ertificate"),
-        (flags(&ours, &stranger), "ertificate"),
-        (flags(&foreign, &stranger), "ertificate"),
-        (Vec::new(), "store"),
-    ];
-    let good = flags(&ours, &person);
-    let good: Vec<&str> = good.iter().map(String::as_str).collect();
-    test(&server.url("safe"), &good, &bad);
 }
