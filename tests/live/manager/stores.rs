@@ -61,7 +61,7 @@ impl Drop for Join {
 }
 
 /// What `swarmlab list` says: the addresses, or the fault.
-fn list(url: &str, flags: &[&str]) -> Result<Vec<String>, String> {
+pub fn list(url: &str, flags: &[&str]) -> Result<Vec<String>, String> {
     let output = Command::new(env!("CARGO_BIN_EXE_swarmlab"))
         .arg("list")
         .args(flags)
