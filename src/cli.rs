@@ -30,6 +30,7 @@ use clap::error::ErrorKind;
 use args::{Arguments, Command, LabCommand};
 
 use crate::bench::WORKER_COMMAND;
+use crate::scaletest::GUARD_COMMAND;
 
 /// How a command ended.
 enum Outcome {
@@ -57,6 +58,9 @@ pub fn main() -> ExitCode {
     // Not for people, and so in no help text, completion or manual page.
     if env::args_os().nth(1).is_some_and(|first| first == WORKER_COMMAND) {
         return conclude(bench::work());
+    }
+    if env::args_os().nth(1).is_some_and(|first| first == GUARD_COMMAND) {
+        return conclude(bench::guard(&env::args_os().skip(2).collect::<Vec<_>>()));
     }
     // The live commands have their own way with flags and faults.
     let words = match live::take(env::args_os().collect()) {

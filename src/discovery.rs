@@ -52,9 +52,14 @@ pub trait Discovery: Send + Sync {
     fn watch(self: Arc<Self>, period: Duration) -> mpsc::Receiver<Result<Vec<Entry>, DiscoveryError>>;
 
     /// Adds an address to the list for the given time, or keeps it there for another while.
-    fn register<'a>(&'a self, advertise: &'a str, ttl: Duration) -> Registration<'a>;
+    fn register<'a>(&'a self, advertise: &'a str, ttl: Duration) -> Registration<'a> {
+        Box::pin(async move { self.register_all(&[advertise], ttl).await })
+    }
 
-    /// Takes the address off the list at once, if this has added it.
+    /// The same with several addresses, which come and go together.
+    fn register_all<'a>(&'a self, advertise: &'a [&'a str], ttl: Duration) -> Registration<'a>;
+
+    /// Takes the addresses off the list at once, if this has added them.
     fn withdraw(&self) -> Registration<'_> {
         Box::pin(async { Ok(()) })
     }

@@ -11,7 +11,6 @@ mod clock;
 mod fault;
 mod follow;
 mod house;
-mod limits;
 mod model;
 mod scripted;
 mod serve;
@@ -26,7 +25,6 @@ use tokio_util::task::TaskTracker;
 pub use address::{AddressPlan, AddressPlanError};
 pub use api::{Ask, Reply, answer};
 pub use fault::{Crash, Delay, Faults};
-pub use limits::{LimitError, raise_open_files};
 pub use model::container::{CLASS, EXIT_CODE, LIFETIME};
 pub use model::{Calendar, Model, Refusal, Shared};
 

@@ -19,6 +19,7 @@
 //! * [`manager`]: one Docker endpoint in front of many daemons.
 //! * [`engines`]: simulated nodes that any client takes for Docker daemons.
 //! * [`load`]: the requests of a scenario over the Docker API, and how long they take.
+//! * [`scaletest`]: a manager in front of simulated engines, filled and measured.
 //! * [`cli`]: the program.
 //!
 //! One decision, without a simulation around it:
@@ -62,6 +63,7 @@ pub mod metrics;
 pub mod model;
 pub mod net;
 pub mod report;
+pub mod scaletest;
 pub mod scenario;
 pub mod scheduler;
 pub mod sim;

@@ -2,20 +2,32 @@
 //!
 //! Open loop: a request is due when the scenario says so, however late the answers to others are, and its latency counts
 //! from then as well as from when it was sent; nothing is left out because the target was slow (no coordinated omission).
-//! Closed loop: so many clients, each with its next request as soon as it has its last answer.
+//! Closed loop: so many clients, each with its next request as soon as it has its last answer. Paired: one client that
+//! asks an engine for the same as the target in front of it, which gives the target's own share.
 //!
 //! Must not know whether a daemon, a manager or a simulated engine answers.
 
 mod body;
+mod closed;
 mod latency;
-mod replay;
+mod names;
+mod open;
+mod paired;
+mod reading;
+mod worker;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 pub use body::create_body;
+pub use closed::{closed, remove};
 pub use latency::{Latencies, Operation};
-pub use replay::{closed, open};
+pub use names::{Prefix, PrefixError};
+pub use open::open;
+pub use paired::{Paired, paired};
+pub use reading::{Reading, get, read};
 
 use crate::model::{Resources, Time};
 use crate::net::Address;
@@ -36,6 +48,10 @@ pub struct Options {
     pub speed: f64,
     /// How long an answer is waited for.
     pub patience: Duration,
+    /// What the names of containers begin with at the target.
+    pub prefix: Prefix,
+    /// Ends it early: nothing more is asked, and answers that are not there yet do not count.
+    pub stop: CancellationToken,
 }
 
 /// What became of a container.
@@ -43,7 +59,7 @@ pub struct Options {
 pub struct Placed {
     /// When it was due.
     pub time: Time,
-    /// Its name.
+    /// Its name in the scenario, without the prefix.
     pub name: String,
     /// Its class, as an index into the plan's.
     pub class: usize,
@@ -51,6 +67,12 @@ pub struct Placed {
     pub resources: Resources,
     /// Where it is, or why it is nowhere.
     pub node: Result<String, String>,
+    /// When it had been created, or refused.
+    pub answered: Time,
+    /// When it had been started, if it was.
+    pub started: Option<Time>,
+    /// When it had been removed, if it was.
+    pub removed: Option<Time>,
 }
 
 /// What was measured.
@@ -64,4 +86,13 @@ pub struct Measured {
     pub errors: BTreeMap<String, u64>,
     /// From the first request to the last answer.
     pub elapsed: Duration,
+    /// Whether it was ended early.
+    pub is_partial: bool,
+}
+
+impl Measured {
+    /// How many containers are, or were, somewhere.
+    pub fn placements(&self) -> usize {
+        self.placed.iter().filter(|placed| placed.node.is_ok()).count()
+    }
 }

@@ -10,6 +10,7 @@ use crate::scenario::units;
 use crate::scheduler::Strategy;
 use crate::sim::RunPlan;
 
+use super::bench::live::LiveArguments;
 use super::engines::EnginesArguments;
 use super::live::args::{GlobalArguments, LiveCommand};
 use super::load::LoadArguments;
@@ -211,11 +212,18 @@ pub enum BenchFormat {
     Csv,
 }
 
+/// What `bench` measures besides decisions.
+#[derive(Clone, Debug, Subcommand)]
+pub enum BenchCommand {
+    /// Measure a manager, ours or another, in front of simulated engines
+    Live(Box<LiveArguments>),
+}
+
 /// Most nodes of a cluster that is measured: more do not fit in the memory of most machines.
 const BENCH_NODES_MAX: u64 = 1_000_000;
 
 #[derive(Clone, Debug, Args)]
-#[command(group(ArgGroup::new("reference").args(["baseline", "against"])), after_help = "\
+#[command(args_conflicts_with_subcommands = true, group(ArgGroup::new("reference").args(["baseline", "against"])), after_help = "\
 Without a scenario a built-in cluster is measured: 30 containers on every node, and a kind of
 request for every filter that costs something. With a scenario, its nodes are repeated until
 there are as many as wanted, and its classes are the kinds of request; --at fills the cluster as
@@ -231,8 +239,11 @@ Examples:
   swarmlab bench scenarios/zones.toml --at 3h --strategy spread --save-baseline zones
   swarmlab bench scenarios/zones.toml --at 3h --strategy spread --baseline FILE.json --max-regression 50%
   swarmlab bench --against FILE --max-regression 10%
-  swarmlab bench --instructions --nodes 10,1000 --baseline FILE.json")]
+  swarmlab bench --instructions --nodes 10,1000 --baseline FILE.json
+  swarmlab bench live --help")]
 pub struct BenchArguments {
+    #[command(subcommand)]
+    pub command: Option<BenchCommand>,
     /// Scenario file, or a directory with an openb trace; a built-in cluster if none is given
     pub scenario: Option<PathBuf>,
     /// Cluster sizes; a scenario's own size, and tenfold up to 10,000, if none are given
@@ -287,7 +298,8 @@ pub struct BenchArguments {
     pub input: ScenarioArguments,
 }
 
-fn span(text: &str) -> Result<Duration, String> {
+/// A span of time that is not zero.
+pub fn span(text: &str) -> Result<Duration, String> {
     match units::duration(text) {
         Ok(span) if span.is_zero() => Err("no time at all".to_owned()),
         Ok(span) => Ok(span),

@@ -1,6 +1,7 @@
 //! `swarmlab bench`: how long decisions take, and whether they take longer than before.
 
 mod grid;
+pub mod live;
 mod measuring;
 mod reference;
 
@@ -15,8 +16,9 @@ use crate::bench::{ALPHA, Baseline, Case, Figures, Judgement, Origin, Recorded, 
 use crate::report::{self, OutputDir};
 
 use super::Outcome;
-use super::args::{BenchArguments, BenchFormat};
+use super::args::{BenchArguments, BenchCommand, BenchFormat};
 use super::interrupt;
+pub use live::guard;
 
 use grid::{Grid, Refusal};
 use measuring::{Broken, Measured};
@@ -39,6 +41,9 @@ pub fn work() -> anyhow::Result<Outcome> {
 }
 
 pub fn bench(arguments: &BenchArguments) -> anyhow::Result<Outcome> {
+    if let Some(BenchCommand::Live(arguments)) = &arguments.command {
+        return live::live(arguments);
+    }
     let grid = match Grid::new(arguments) {
         Ok(grid) => grid,
         Err(Refusal::Faulty) => return Ok(Outcome::Invalid),

@@ -11,12 +11,12 @@ use tokio::runtime::Builder;
 use tokio_util::sync::CancellationToken;
 
 use crate::engines::{self, AddressPlan, Options};
-use crate::net::Address;
+use crate::net::{self, Address};
 
 use super::Outcome;
 use super::args::ScenarioArguments;
 use super::input::{self, Loaded, Refused};
-use super::live::stopped;
+use super::live::{self, Announcement, stopped};
 
 /// Sockets that an engine with a manager in front of it needs: one on which it listens, its events, and one for requests.
 const SOCKETS_EACH: u64 = 3;
@@ -45,6 +45,7 @@ Examples:
   swarmlab engines scenarios/zones.toml --print-discovery
   swarmlab engines scenarios/zones.toml --speed 60 --discovery-file nodes &
   swarmlab manage -H tcp://127.0.0.1:3375 file://nodes
+  swarmlab engines scenarios/zones.toml --register etcd://127.0.0.1:2379/swarm --heartbeat 5s --ttl 15s
   docker -H tcp://127.1.0.1:2375 run --rm -it busybox cat")]
 pub struct EnginesArguments {
     /// Scenario file
@@ -76,6 +77,21 @@ pub struct EnginesArguments {
     /// Write the addresses to a file, for file:// discovery
     #[arg(long, value_name = "FILE")]
     pub discovery_file: Option<PathBuf>,
+    /// Register all engines where managers look for them, such as etcd://HOST/PREFIX, for as long as this runs
+    #[arg(long, value_name = "URL")]
+    pub register: Option<String>,
+    /// Time between two registrations
+    #[arg(long, value_name = "TIME", default_value = "60s", requires = "register")]
+    pub heartbeat: String,
+    /// Time after which a registration that is not renewed expires
+    #[arg(long, value_name = "TIME", default_value = "180s", requires = "register")]
+    pub ttl: String,
+    /// Option of the discovery, as for `join`
+    #[arg(long, value_name = "KEY=VALUE", requires = "register")]
+    pub discovery_opt: Vec<String>,
+    /// Where the discovery service of token:// is, http(s)://host:port [$SWARM_DISCOVERY_URL]
+    #[arg(long, value_name = "URL", requires = "register")]
+    pub discovery_url: Option<String>,
     #[command(flatten)]
     pub input: ScenarioArguments,
 }
@@ -115,7 +131,7 @@ pub fn engines(arguments: &EnginesArguments) -> anyhow::Result<Outcome> {
         writeln!(io::stdout(), "nodes://{}", entries.join(","))?;
         return Ok(Outcome::Done);
     }
-    engines::raise_open_files(count as u64 * SOCKETS_EACH)?;
+    net::raise_open_files(count as u64 * SOCKETS_EACH)?;
     let options = Options {
         seed: arguments.seed.unwrap_or(plan.run.seed),
         plan,
@@ -123,14 +139,39 @@ pub fn engines(arguments: &EnginesArguments) -> anyhow::Result<Outcome> {
         speed: arguments.speed,
         node_events: !arguments.no_node_events,
     };
+    let announcement = match arguments
+        .register
+        .as_deref()
+        .map(|url| announcement(url, &options, arguments))
+    {
+        Some(Err(error)) => return Ok(super::usage(&error.context("in --register"))),
+        other => other.transpose()?,
+    };
     let runtime = Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the engines")?;
-    runtime.block_on(serve(options, arguments, &entries))
+    runtime.block_on(serve(options, arguments, &entries, announcement))
 }
 
-async fn serve(options: Options, arguments: &EnginesArguments, entries: &[String]) -> anyhow::Result<Outcome> {
+/// What is registered where.
+fn announcement(url: &str, options: &Options, arguments: &EnginesArguments) -> anyhow::Result<Announcement> {
+    let addresses = options.addresses.iter().map(|address| address.authority().to_owned());
+    live::announcement(
+        url,
+        addresses.collect(),
+        [&arguments.heartbeat, &arguments.ttl],
+        &arguments.discovery_opt,
+        arguments.discovery_url.as_ref(),
+    )
+}
+
+async fn serve(
+    options: Options,
+    arguments: &EnginesArguments,
+    entries: &[String],
+    announcement: Option<Announcement>,
+) -> anyhow::Result<Outcome> {
     let stopped = stopped().context("cannot listen for signals")?;
     let stop = CancellationToken::new();
     let count = options.addresses.len();
@@ -155,8 +196,31 @@ async fn serve(options: Options, arguments: &EnginesArguments, entries: &[String
         shown(addresses.first()),
         shown(addresses.last())
     )?;
-    stopped.await;
+    match announcement {
+        None => {
+            stopped.await;
+        }
+        Some(announcement) => announce(announcement, stopped).await,
+    }
     stop.cancel();
     running.ended().await;
     Ok(Outcome::Done)
+}
+
+/// Keeps the engines registered until the program is told to end, and takes them off the list then.
+async fn announce(announcement: Announcement, stopped: impl Future<Output = &'static str>) {
+    let keeping = async {
+        // If it fails, the next attempt follows at once, and says what is wrong.
+        if announcement.once().await.is_ok() {
+            // Whoever has closed the output does not want to know.
+            let _ = writeln!(io::stdout(), "They are registered in {}", announcement.url);
+            tokio::time::sleep(announcement.heartbeat).await;
+        }
+        announcement.announce().await;
+    };
+    tokio::select! {
+        () = keeping => {}
+        _ = stopped => {}
+    }
+    announcement.withdraw().await;
 }

@@ -2,10 +2,14 @@
 
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::Context;
 
 use super::INTERRUPTED;
+
+/// Time between two looks at whether the user wants to stop.
+const GLANCE: Duration = Duration::from_millis(20);
 
 static INTERRUPT: AtomicBool = AtomicBool::new(false);
 
@@ -17,6 +21,13 @@ pub fn listen() -> anyhow::Result<()> {
         }
     })
     .context("cannot listen for Ctrl-C")
+}
+
+/// Comes back when the user wants to stop.
+pub async fn wait() {
+    while !requested() {
+        tokio::time::sleep(GLANCE).await;
+    }
 }
 
 /// Whether the user wants to stop.

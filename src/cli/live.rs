@@ -3,6 +3,7 @@
 //! They live in one program with the commands for simulations, but read their flags as Go does and end with exit code 1
 //! on any fault, so that scripts written for the original go on working.
 
+mod announcement;
 pub mod args;
 mod checks;
 mod create;
@@ -21,6 +22,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Command, CommandFactory, Parser, Subcommand};
@@ -28,6 +30,8 @@ use tracing::level_filters::LevelFilter;
 
 use super::args::{Arguments, Command as AnyCommand};
 use super::{FAILURE, is_broken_pipe};
+use crate::discovery;
+pub(super) use announcement::Announcement;
 use args::{GlobalArguments, LiveCommand};
 use checks::Environment;
 use flags::Given;
@@ -54,6 +58,32 @@ pub fn version() -> String {
         "swarmlab version {} (compatible with swarm 1.2.9)",
         env!("CARGO_PKG_VERSION")
     )
+}
+
+/// An announcement of simulated engines, as `join` makes one of a daemon, and a log on standard output of what is wrong
+/// with it.
+pub(super) fn announcement(
+    url: &str,
+    advertise: Vec<String>,
+    spans: [&str; 2],
+    options: &[String],
+    service: Option<&String>,
+) -> anyhow::Result<Announcement> {
+    log::start(LevelFilter::WARN);
+    if matches!(url.split_once("://"), None | Some(("nodes" | "file" | "unix", _))) {
+        anyhow::bail!("nothing is registered in {url}; take etcd://, consul://, zk:// or token://");
+    }
+    let [heartbeat, ttl] = spans;
+    let heartbeat = checks::heartbeat(heartbeat)?;
+    let options = checks::discovery_options(options, service, &Environment::read())?;
+    Ok(Announcement {
+        discovery: discovery::open(url, &options)?,
+        url: url.to_owned(),
+        advertise,
+        heartbeat,
+        ttl: checks::ttl(ttl, heartbeat)?,
+        delay: Duration::ZERO,
+    })
 }
 
 /// Runs a live command if the words are one, the first of them being the name of the program. Otherwise they come back

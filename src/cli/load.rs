@@ -2,26 +2,29 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use clap::Args;
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::runtime::Builder;
+use tokio_util::sync::CancellationToken;
 
-use crate::load::{self, Measured, Options};
+use crate::load::{self, Measured, Options, Prefix};
 use crate::model::Time;
 use crate::net::Address;
 use crate::report::OutputDir;
 use crate::sim::Plan;
 
-use super::Outcome;
 use super::args::ScenarioArguments;
 use super::engines::speed;
 use super::input::{self, Refused};
+use super::{Outcome, interrupt};
 
 /// What the column `strategy` says of what was measured.
 const MEASURED: &str = "measured";
+/// Time between two turns of the spinner.
+const TICK: Duration = Duration::from_millis(100);
 /// Percentiles of the tables.
 const PERCENTILES: [(&str, f64); 4] = [("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p99.9", 99.9)];
 
@@ -56,6 +59,9 @@ pub struct LoadArguments {
     /// Seed of everything random; the scenario's if none is given
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// What the names of containers begin with; different in every run if nothing is given
+    #[arg(long, value_name = "TEXT")]
+    pub name_prefix: Option<Prefix>,
     /// Directory for the results
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -75,6 +81,7 @@ pub fn load(arguments: &LoadArguments) -> anyhow::Result<Outcome> {
     let default = || PathBuf::from("results").join(format!("{}-load", input::stem(&loaded.scenario)));
     let results = OutputDir::create(&arguments.out.clone().unwrap_or_else(default), 0)?;
     let plan = loaded.scenario.plan;
+    let stop = CancellationToken::new();
     let options = Options {
         seed: arguments.seed.unwrap_or(plan.run.seed),
         plan,
@@ -82,18 +89,21 @@ pub fn load(arguments: &LoadArguments) -> anyhow::Result<Outcome> {
         connections: arguments.connections as usize,
         speed: arguments.speed,
         patience: Duration::from_secs(60),
+        prefix: arguments.name_prefix.clone().unwrap_or_else(of_now),
+        stop: stop.clone(),
     };
     let runtime = Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start")?;
-    let bar = if arguments.quiet {
-        ProgressBar::hidden()
-    } else {
-        ProgressBar::new_spinner()
-    };
+    let bar = bar(arguments);
     let progress = |asked: u64| bar.set_position(asked);
+    interrupt::listen()?;
     let measured = runtime.block_on(async {
+        tokio::spawn(async move {
+            interrupt::wait().await;
+            stop.cancel();
+        });
         match (arguments.closed, arguments.count) {
             (Some(clients), Some(count)) => load::closed(&options, clients as usize, count, progress).await,
             _ => load::open(&options, progress).await,
@@ -102,10 +112,52 @@ pub fn load(arguments: &LoadArguments) -> anyhow::Result<Outcome> {
     bar.finish_and_clear();
     results.write("placements.csv", &placements(&options.plan, options.seed, &measured)?)?;
     results.write("latencies.csv", &latencies(&measured)?)?;
-    let path = results.path().to_owned();
-    show(&measured)?;
-    writeln!(io::stdout(), "Results are in {}", path.display())?;
+    show(&measured, &options.prefix)?;
+    writeln!(io::stdout(), "Results are in {}", results.path().display())?;
+    if measured.is_partial {
+        eprintln!(
+            "swarmlab: interrupted; what had been answered is kept, and containers that are still there are called {}…",
+            options.prefix
+        );
+        return Ok(Outcome::Interrupted);
+    }
     Ok(Outcome::Done)
+}
+
+/// How many containers have been asked for, on the terminal only.
+fn bar(arguments: &LoadArguments) -> ProgressBar {
+    let target = match arguments.quiet {
+        true => ProgressDrawTarget::hidden(),
+        false => ProgressDrawTarget::stderr(),
+    };
+    let (bar, template) = match arguments.count {
+        Some(count) => (
+            ProgressBar::with_draw_target(Some(count), target),
+            "{pos} of {len} containers asked for {wide_bar} {elapsed_precise}",
+        ),
+        // How many there will be is not known.
+        None => (
+            ProgressBar::with_draw_target(None, target),
+            "{spinner} {pos} containers asked for  {elapsed_precise}",
+        ),
+    };
+    bar.set_style(ProgressStyle::with_template(template).expect("the templates are constants and valid"));
+    bar.enable_steady_tick(TICK);
+    bar
+}
+
+/// A prefix that another run, at another time, does not have: the milliseconds since 1970 in base 36.
+fn of_now() -> Prefix {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut rest = since.as_millis();
+    let mut digits = Vec::new();
+    while rest > 0 {
+        digits.push(b"0123456789abcdefghijklmnopqrstuvwxyz"[(rest % 36) as usize]);
+        rest /= 36;
+    }
+    digits.reverse();
+    let text = String::from_utf8_lossy(&digits) + "-";
+    text.parse().expect("digits and a dash")
 }
 
 fn placements(plan: &Plan, seed: u64, measured: &Measured) -> anyhow::Result<Vec<u8>> {
@@ -162,7 +214,7 @@ fn latencies(measured: &Measured) -> anyhow::Result<Vec<u8>> {
     Ok(csv.into_inner()?)
 }
 
-fn show(measured: &Measured) -> anyhow::Result<()> {
+fn show(measured: &Measured, prefix: &Prefix) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     let text = String::from_utf8(latencies(measured)?)?;
     for line in text.lines() {
@@ -183,5 +235,6 @@ fn show(measured: &Measured) -> anyhow::Result<()> {
     for (kind, count) in &measured.errors {
         writeln!(out, "{count} × {kind}")?;
     }
+    writeln!(out, "Their names begin with {prefix:?}", prefix = prefix.to_string())?;
     Ok(())
 }

@@ -130,7 +130,7 @@ impl Discovery for File {
         receiver
     }
 
-    fn register<'a>(&'a self, _advertise: &'a str, _ttl: Duration) -> Registration<'a> {
+    fn register_all<'a>(&'a self, _advertise: &'a [&'a str], _ttl: Duration) -> Registration<'a> {
         Box::pin(async { Err(DiscoveryError::CannotRegister) })
     }
 }

@@ -1,11 +1,12 @@
 //! Addresses in a store: each under a key of its own, for as long as it is renewed (`cli-and-discovery.md` §4.4).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::header::HeaderValue;
 use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinSet;
 
 use crate::net::{Address, Client};
 
@@ -24,6 +25,9 @@ use super::{Discovery, ENTRIES_MAX, ENTRY_BYTES_MAX, Entry, Registration, split_
 const NODES: &str = "docker/swarm/nodes";
 /// Where the primary's address is below the prefix.
 const LEADER: &str = "docker/swarm/leader";
+
+/// Addresses that are written at the same time.
+const PUT_AT_ONCE: usize = 16;
 
 /// The option with the token that Consul wants to see.
 pub const CONSUL_TOKEN_OPTION: &str = "kv.token";
@@ -64,7 +68,7 @@ pub(super) struct Kv {
 /// What this process keeps in the store.
 #[derive(Debug)]
 struct Registered {
-    advertise: String,
+    advertise: Vec<String>,
     ttl: Duration,
     lease: Lease,
 }
@@ -130,8 +134,7 @@ impl Kv {
         })
     }
 
-    async fn keep(&self, advertise: &str, ttl: Duration) -> Result<(), StoreError> {
-        let key = format!("{}/{advertise}", self.directory);
+    async fn keep(&self, advertise: &[&str], ttl: Duration) -> Result<(), StoreError> {
         let mut registered = self.registered.lock().await;
         let known = registered
             .as_ref()
@@ -140,10 +143,8 @@ impl Kv {
             match self.store.renew(&known.lease).await {
                 Ok(_) => {
                     // A store may have been wiped without forgetting the lease.
-                    if self.store.read(&key).await?.0.is_some() {
-                        return Ok(());
-                    }
-                    match self.store.put(&known.lease, &key, advertise).await {
+                    let missing = self.missing(advertise).await?;
+                    match self.put(&known.lease, &missing).await {
                         Err(StoreError::LeaseLost) => {}
                         outcome => return outcome,
                     }
@@ -156,11 +157,46 @@ impl Kv {
         // Known before anything is written under it, so that it can be withdrawn, or tried again, whatever becomes of
         // the writing.
         let known = registered.insert(Registered {
-            advertise: advertise.to_owned(),
+            advertise: advertise.iter().map(|address| (*address).to_owned()).collect(),
             ttl,
             lease,
         });
-        self.store.put(&known.lease, &key, advertise).await
+        let lease = known.lease.clone();
+        self.put(&lease, advertise).await
+    }
+
+    /// Those of our addresses that are not there.
+    async fn missing<'a>(&self, advertise: &[&'a str]) -> Result<Vec<&'a str>, StoreError> {
+        // One of many engines that each have a process asks for its own alone.
+        if let [one] = advertise {
+            let found = self.store.read(&self.key(one)).await?.0;
+            return Ok(if found.is_some() { Vec::new() } else { vec![*one] });
+        }
+        let (listed, _) = self.store.list(&self.directory).await?;
+        let listed: BTreeSet<String> = listed.into_iter().collect();
+        let absent = |address: &&&str| !listed.contains(**address);
+        Ok(advertise.iter().filter(absent).copied().collect())
+    }
+
+    /// Writes addresses under a lease, some of them at the same time.
+    async fn put(&self, lease: &Lease, advertise: &[&str]) -> Result<(), StoreError> {
+        for some in advertise.chunks(PUT_AT_ONCE) {
+            let mut writing = JoinSet::new();
+            for address in some {
+                let (store, lease) = (Arc::clone(&self.store), lease.clone());
+                let (key, address) = (self.key(address), (*address).to_owned());
+                writing.spawn(async move { store.put(&lease, &key, &address).await });
+            }
+            while let Some(written) = writing.join_next().await {
+                // A panic has been told where it happened.
+                written.unwrap_or_else(|error| Err(StoreError::Unreachable(error.to_string())))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn key(&self, address: &str) -> String {
+        format!("{}/{address}", self.directory)
     }
 
     async fn follow(&self, period: Duration, lists: mpsc::Sender<Result<Vec<Entry>, DiscoveryError>>) {
@@ -244,7 +280,7 @@ impl Discovery for Kv {
         receiver
     }
 
-    fn register<'a>(&'a self, advertise: &'a str, ttl: Duration) -> Registration<'a> {
+    fn register_all<'a>(&'a self, advertise: &'a [&'a str], ttl: Duration) -> Registration<'a> {
         Box::pin(async move { Ok(self.keep(advertise, ttl).await?) })
     }
 

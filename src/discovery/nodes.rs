@@ -37,7 +37,7 @@ impl Discovery for Nodes {
         receiver
     }
 
-    fn register<'a>(&'a self, _advertise: &'a str, _ttl: Duration) -> Registration<'a> {
+    fn register_all<'a>(&'a self, _advertise: &'a [&'a str], _ttl: Duration) -> Registration<'a> {
         Box::pin(async { Err(DiscoveryError::CannotRegister) })
     }
 }

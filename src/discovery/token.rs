@@ -30,6 +30,9 @@ const PATH_USUAL: &str = "/v1";
 /// The longest token that is believed to be one.
 const TOKEN_BYTES_MAX: usize = 256;
 
+/// Pause before a service is asked again that was asked too often.
+const PAUSE: Duration = Duration::from_millis(200);
+
 /// Why there is no list, registration or token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
@@ -241,8 +244,8 @@ fn refused(action: &'static str, answer: &Answer) -> TokenError {
 pub(super) struct Cluster {
     service: Service,
     token: String,
-    /// The address that was registered last.
-    registered: Mutex<Option<String>>,
+    /// The addresses that were registered last.
+    registered: Mutex<Vec<String>>,
 }
 
 impl Cluster {
@@ -274,7 +277,7 @@ impl Cluster {
         Ok(Cluster {
             service: Service::open(base, options)?,
             token: token.to_owned(),
-            registered: Mutex::new(None),
+            registered: Mutex::new(Vec::new()),
         })
     }
 
@@ -346,34 +349,57 @@ impl Discovery for Cluster {
         receiver
     }
 
-    fn register<'a>(&'a self, advertise: &'a str, ttl: Duration) -> Registration<'a> {
+    fn register_all<'a>(&'a self, advertise: &'a [&'a str], ttl: Duration) -> Registration<'a> {
         Box::pin(async move {
             // Whole seconds, and not fewer than were asked for: it would run out between two heartbeats.
             let seconds = ttl.as_secs() + u64::from(ttl.subsec_nanos() > 0);
             let target = format!("{}?ttl={seconds}", self.path());
-            let answer = self.service.ask(Method::POST, &target, advertise.to_owned()).await?;
-            // The original takes every status for success, and so announces nothing without a word.
-            if !answer.status.is_success() {
-                return Err(refused("register", &answer).into());
+            *self.registered.lock().unwrap_or_else(PoisonError::into_inner) = Vec::new();
+            for address in advertise {
+                let ask = || self.service.ask(Method::POST, &target, (*address).to_owned());
+                let answer = patiently(advertise.len() > 1, ask).await?;
+                // The original takes every status for success, and so announces nothing without a word.
+                if !answer.status.is_success() {
+                    return Err(refused("register", &answer).into());
+                }
+                let mut registered = self.registered.lock().unwrap_or_else(PoisonError::into_inner);
+                registered.push((*address).to_owned());
             }
-            *self.registered.lock().unwrap_or_else(PoisonError::into_inner) = Some(advertise.to_owned());
             Ok(())
         })
     }
 
     fn withdraw(&self) -> Registration<'_> {
         Box::pin(async move {
-            let registered = self.registered.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let Some(advertise) = registered else { return Ok(()) };
-            let target = format!("{}/{}", self.path(), escaped(&advertise));
-            let answer = self.service.ask(Method::DELETE, &target, String::new()).await?;
-            match answer.status {
-                // It has run out, or the service is one that lets entries run out, as the original's did.
-                StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Ok(()),
-                status if status.is_success() => Ok(()),
-                _ => Err(refused("withdraw", &answer).into()),
+            let registered = std::mem::take(&mut *self.registered.lock().unwrap_or_else(PoisonError::into_inner));
+            for address in &registered {
+                let target = format!("{}/{}", self.path(), escaped(address));
+                let ask = || self.service.ask(Method::DELETE, &target, String::new());
+                let answer = patiently(registered.len() > 1, ask).await?;
+                match answer.status {
+                    // It has run out, or the service is one that lets entries run out, as the original's did.
+                    StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {}
+                    status if status.is_success() => {}
+                    _ => return Err(refused("withdraw", &answer).into()),
+                }
             }
+            Ok(())
         })
+    }
+}
+
+/// Asks, and where many addresses are registered asks again as long as the service says that it was too often. Whoever
+/// waits for it says when that is long enough.
+async fn patiently<F: Future<Output = Result<Answer, TokenError>>>(
+    many: bool,
+    ask: impl Fn() -> F,
+) -> Result<Answer, TokenError> {
+    loop {
+        let answer = ask().await?;
+        if !many || answer.status != StatusCode::TOO_MANY_REQUESTS {
+            return Ok(answer);
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

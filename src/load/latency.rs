@@ -36,6 +36,11 @@ impl Operation {
     }
 }
 
+/// An empty histogram of latencies in nanoseconds.
+pub(super) fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, HIGHEST_NS, 3).expect("the bounds are constants, and valid")
+}
+
 /// The latencies of each kind, counted from when it was due and from when it was sent.
 #[derive(Debug, Default)]
 pub struct Latencies {
@@ -47,11 +52,14 @@ impl Latencies {
     pub fn record(&mut self, operation: Operation, since_due: Duration, since_sent: Duration) {
         let kinds = self.kinds.entry(operation).or_default();
         for (histogram, span) in kinds.iter_mut().zip([since_due, since_sent]) {
-            // The bounds are constants, and valid.
-            let histogram =
-                histogram.get_or_insert_with(|| Histogram::new_with_bounds(1, HIGHEST_NS, 3).expect("valid bounds"));
+            let histogram = histogram.get_or_insert_with(self::histogram);
             histogram.saturating_record(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX));
         }
+    }
+
+    /// The latencies of one kind since it was sent, in nanoseconds.
+    pub fn since_sent(&self, operation: Operation) -> Option<&Histogram<u64>> {
+        self.kinds.get(&operation)?[1].as_ref()
     }
 
     /// Each kind with its two histograms, in nanoseconds: since it was due, and since it was sent.

@@ -3,5 +3,6 @@
 
 mod against;
 mod judging;
+mod live;
 mod program;
 mod subjects;

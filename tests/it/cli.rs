@@ -517,13 +517,31 @@ fn every_example_runs_as_written() {
         let line = line.trim_start().trim_start_matches("$ ");
         // In the overview of all commands, what an example is for stands beside it.
         let command = line.split("   ").next().unwrap_or_default();
-        let placeholder = ["DIR", "FILE", "~", "my.toml", "man -l", "c1m", "c10m", "run.jsonl --"]
-            .iter()
-            .any(|word| command.contains(word));
+        let placeholder = [
+            "DIR",
+            "FILE",
+            "~",
+            "<COMMAND>",
+            "my.toml",
+            "man -l",
+            "c1m",
+            "c10m",
+            "run.jsonl --",
+        ]
+        .iter()
+        .any(|word| command.contains(word));
         // What runs until somebody ends it, or needs something that does, has tests of its own.
-        let endless = ["engines", "load", "manage", "join", "list", "discovery-service"]
-            .iter()
-            .any(|word| command.starts_with(&format!("swarmlab {word}")));
+        let endless = [
+            "engines",
+            "load",
+            "manage",
+            "join",
+            "list",
+            "discovery-service",
+            "bench live",
+        ]
+        .iter()
+        .any(|word| command.starts_with(&format!("swarmlab {word}")));
         let endless = endless && !command.ends_with("--print-discovery");
         (command.starts_with("swarmlab ") && !placeholder && !endless).then(|| command.to_owned())
     };
@@ -567,6 +585,9 @@ fn help_has_examples_and_everything_is_generated() {
         &["run", "--help"],
         &["compare", "--help"],
         &["bench", "--help"],
+        &["bench", "live", "--help"],
+        &["engines", "--help"],
+        &["load", "--help"],
         &["explain", "--help"],
         &["replay", "--help"],
     ] {
@@ -590,7 +611,7 @@ fn help_has_examples_and_everything_is_generated() {
         assert_eq!(code, 0);
         assert!(completions.contains("swarmlab") && completions.contains("compare"));
         assert!(
-            !completions.contains("bench-worker"),
+            !completions.contains("bench-worker") && !completions.contains("bench-guard"),
             "what programs use is not offered to people"
         );
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules by floor: a module may use its own floor and those below.
-const FLOORS: [(&str, u32); 18] = [
+const FLOORS: [(&str, u32); 19] = [
     ("model", 0),
     ("net", 0),
     ("cluster", 1),
@@ -22,6 +22,7 @@ const FLOORS: [(&str, u32); 18] = [
     ("engines", 5),
     ("load", 5),
     ("report", 6),
+    ("scaletest", 6),
     ("cli", 7),
 ];
 

@@ -9,7 +9,7 @@ mod placement;
 mod podman;
 mod readme;
 mod secure;
-mod stores;
+pub mod stores;
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -218,7 +218,7 @@ impl Drop for Manager {
 
 /// Asks again until the answer is right, for things that take a moment.
 #[track_caller]
-fn eventually<T: std::fmt::Debug>(ask: impl FnMut() -> T, right: impl Fn(&T) -> bool) -> T {
+pub fn eventually<T: std::fmt::Debug>(ask: impl FnMut() -> T, right: impl Fn(&T) -> bool) -> T {
     within(SOON, ask, right)
 }
 

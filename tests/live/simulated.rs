@@ -8,11 +8,14 @@ use std::time::{Duration, Instant};
 
 use crate::clients::Client;
 use crate::guardian;
+use crate::manager::stores::{Kind, Server, list};
+use crate::manager::{Manager, eventually};
 use crate::runner::{Case, cases};
 
-pub const CASES: [Case; 2] = cases!(simulated:
+pub const CASES: [Case; 3] = cases!(simulated:
     every_docker_takes_an_engine_for_a_daemon,
     compose_takes_an_engine_for_a_daemon needs Compose,
+    engines_are_in_a_store_for_as_long_as_they_run needs Etcd,
 );
 
 const ENDPOINT: &str = "tcp://127.9.0.1:2375";
@@ -22,6 +25,10 @@ struct Engines(Child);
 
 impl Engines {
     fn start() -> Engines {
+        Engines::with(&[])
+    }
+
+    fn with(flags: &[&str]) -> Engines {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let child = Command::new(env!("CARGO_BIN_EXE_swarmlab"))
             .args([
@@ -31,6 +38,7 @@ impl Engines {
                 "127.9.0.0",
                 "--no-node-events",
             ])
+            .args(flags)
             .current_dir(root)
             .stdout(Stdio::null())
             .spawn()
@@ -146,6 +154,34 @@ fn every_docker_takes_an_engine_for_a_daemon() {
         }
         assert_eq!(docker.ok(["ps", "-aq"]), "");
     }
+}
+
+fn engines_are_in_a_store_for_as_long_as_they_run() {
+    let server = Server::start(Kind::Etcd);
+    let url = server.url("simulated");
+    let start = || Engines::with(&["--register", &url, "--heartbeat", "1s", "--ttl", "3s"]);
+    let mut engines = start();
+    let manager = Manager::start(&[], &url);
+    let healthy = |manager: &Manager| manager.docker().ok(["info"]).matches("Status: Healthy").count();
+    let count = eventually(
+        || healthy(&manager),
+        |count| *count > 0 && list(&url, &[]).is_ok_and(|all| all.len() == *count),
+    );
+    assert_eq!(list(&url, &[]).map(|all| all.len()), Ok(count));
+    // Who says good-bye is off the list at once, who does not, when its time is over.
+    let pid = rustix::process::Pid::from_child(&engines.0);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it runs");
+    engines.0.wait().expect("its end");
+    assert_eq!(list(&url, &[]), Ok(Vec::new()));
+    let engines = start();
+    let again = eventually(
+        || list(&url, &[]),
+        |all| all.as_ref().is_ok_and(|all| all.len() == count),
+    );
+    assert!(again.is_ok());
+    drop(engines);
+    let gone = eventually(|| list(&url, &[]), |all| *all == Ok(Vec::new()));
+    assert_eq!(gone, Ok(Vec::new()));
 }
 
 fn compose_takes_an_engine_for_a_daemon() {

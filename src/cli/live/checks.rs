@@ -115,6 +115,14 @@ pub fn heartbeat(text: &str) -> anyhow::Result<Duration> {
     }
 }
 
+/// The value of `--ttl`.
+pub fn ttl(text: &str, heartbeat: Duration) -> anyhow::Result<Duration> {
+    match span("ttl", text)?.get() {
+        Some(ttl) if ttl > heartbeat => Ok(ttl),
+        _ => bail!("--ttl must be strictly superior to the heartbeat value"),
+    }
+}
+
 /// The address to announce: the flag, or what the environment says. `missing` is the complaint if there is none.
 pub fn advertise(flag: Option<&String>, environment: &Environment, missing: &'static str) -> anyhow::Result<String> {
     let address = flag.or(environment.advertise.as_ref());

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use crate::discovery::{self, Discovery};
 use crate::manager::{self, Options, Replication};
 use crate::model::Overcommit;
+use crate::net;
 use crate::scheduler::Filter;
 
 use super::args::ManageArguments;
@@ -31,6 +32,8 @@ pub fn manage(
         debug,
         ..options(arguments, environment)?
     };
+    // Every engine takes two sockets and more, and every client one.
+    net::raise_open_files_at_most();
     let runtime = Builder::new_multi_thread()
         .enable_all()
         .build()

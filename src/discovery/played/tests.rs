@@ -48,6 +48,33 @@ async fn next(lists: &mut mpsc::Receiver<Result<Vec<Entry>, DiscoveryError>>) ->
 }
 
 #[test]
+fn addresses_that_are_registered_together_share_a_lease_and_go_with_it() {
+    run(async {
+        let played = Played::start(|asked| answer(200, &etcd(asked))).await;
+        let store = opened(&format!("etcd://{}", played.address));
+        for _ in 0..2 {
+            store
+                .register_all(&["a:1", "b:1", "c:1"], TTL)
+                .await
+                .expect("they are there");
+        }
+        store.withdraw().await.expect("they are gone");
+        let count = |line: &str| played.asked(line).len();
+        assert_eq!(
+            (count("lease/grant"), count("lease/keepalive"), count("lease/revoke")),
+            (1, 1, 1)
+        );
+        // Of the list that is played, all but a:1 are missing the second time.
+        assert_eq!(count("kv/put"), 3 + 2);
+        let all = played.asked("kv/put");
+        assert!(
+            all.iter().all(|asked| asked.body.contains("\"lease\":\"5\"")),
+            "{all:?}"
+        );
+    });
+}
+
+#[test]
 fn only_time_ends_a_session_of_consul() {
     run(async {
         let played = Played::start(|_| answer(200, &json!({ "ID": "s" }))).await;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use swarmlab::cluster::Cluster as Nodes;
 use swarmlab::load;
 use swarmlab::model::Time;
@@ -80,6 +82,8 @@ async fn the_simulated_and_the_played_scenario_place_alike() {
         connections: 1,
         speed: 200.0,
         patience: Duration::from_secs(30),
+        prefix: load::Prefix::default(),
+        stop: CancellationToken::new(),
     };
     let measured = load::open(&options, |_| ()).await;
     let played: Vec<(String, Option<String>)> = measured

@@ -426,3 +426,42 @@ fn certificates_are_asked_for_and_believed_or_not() {
         "{stranger}"
     );
 }
+
+#[test]
+fn simulated_engines_are_listed_for_as_long_as_they_run() {
+    let (_directory, path) = data();
+    let service = Service::start(&path, "");
+    let token = service.create();
+    let network = format!(
+        "127.{}.{}.0",
+        70 + std::process::id() % 50,
+        std::process::id() / 50 % 250
+    );
+    let engines = |store: &str| {
+        format!(
+            "engines scenarios/zones.toml --network {network} --port 23753 --heartbeat 1s --ttl 5s {} --register {store}",
+            service.flag()
+        )
+    };
+    let running = Running::start(&engines(&format!("token://{token}")));
+    running.expect(&format!("They are registered in token://{token}"));
+    let expected: Vec<String> = (1..=24)
+        .map(|number| format!("{}{number}:23753", network.trim_end_matches('0')))
+        .collect();
+    let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+    let mut listed = service.list(&token);
+    listed.sort_by_key(|address| expected.iter().position(|known| known == address));
+    assert_eq!(listed, expected);
+    // Longer than a registration lasts, so that it must have been renewed.
+    thread::sleep(Duration::from_secs(6));
+    assert_eq!(service.list(&token).len(), 24);
+    assert_eq!(running.end("-TERM"), Some(0));
+    assert_eq!(service.list(&token), Vec::<String>::new());
+    for (store, expected) in [
+        ("nodes://a:1", "nothing is registered in nodes://a:1; take etcd://"),
+        ("bogus://a:1", "discovery service not supported"),
+    ] {
+        let (code, _, errors) = outcome(&engines(store));
+        assert!(code == 2 && errors.contains(expected), "{code} {errors}");
+    }
+}

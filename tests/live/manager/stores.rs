@@ -72,7 +72,7 @@ impl Drop for Join {
 }
 
 /// What `swarmlab list` says: the addresses, or the fault.
-fn list(url: &str, flags: &[&str]) -> Result<Vec<String>, String> {
+pub fn list(url: &str, flags: &[&str]) -> Result<Vec<String>, String> {
     outcome(listing(url, flags))
 }
 

@@ -8,8 +8,9 @@ const OTHERS: u64 = 64;
 /// The system does not allow enough.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{wanted} open files are needed and {allowed} allowed: run `ulimit -n {wanted}` first, as root if the hard limit is \
-     lower (`ulimit -Hn`), or with systemd `systemd-run --scope -p LimitNOFILE={wanted} …`"
+    "{wanted} open files are needed and the hard limit is {allowed}: as root, run `ulimit -n {wanted}` in this shell first; \
+     for a service of systemd set LimitNOFILE={wanted}, for a container give `docker run --ulimit nofile={wanted}`; for a \
+     user for good, add `USER hard nofile {wanted}` to /etc/security/limits.conf and log in again"
 )]
 pub struct LimitError {
     /// What is needed.
@@ -45,4 +46,17 @@ pub fn raise_open_files(sockets: u64) -> Result<(), LimitError> {
         wanted,
         allowed: maximum,
     })
+}
+
+/// Lets the process have as many sockets open as the hard limit allows, and gives how many that is. For who does not know
+/// how many it will need.
+pub fn raise_open_files_at_most() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    // Where the system does not even allow that, the limit stays as it is.
+    let _ = setrlimit(Resource::Nofile, raised);
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
