@@ -72,7 +72,7 @@ impl Drop for Engines {
 /// What a manager uses that has a thousand joined engines and nothing to do, all flags being as they are by default.
 pub fn of_a_thousand_engines() {
     const COUNT: usize = 1000;
-    const WATCHED: Duration = Duration::from_secs(60);
+    const WATCHED: Duration = Duration::from_secs(20);
     let scenario = guardian::laboratory().expect("in the laboratory").join("thousand.toml");
     let text = format!(
         "title = \"A thousand\"\n[run]\nseed = 1\nrepetitions = 1\nduration = \"1h\"\nstrategies = [\"spread\"]\n\
