@@ -19,9 +19,9 @@ mod hub;
 mod images;
 mod info;
 mod keeper;
+mod looks;
 mod metrics;
 mod networks;
-mod newcomers;
 mod options;
 mod proxy;
 mod pull;
@@ -108,7 +108,7 @@ struct Manager {
     readers: Semaphore,
     /// Work about engines that nobody waits for.
     fleet_tasks: TaskTracker,
-    newcomers: Arc<newcomers::Newcomers>,
+    looks: Arc<looks::Looks>,
     /// Told when an engine has failed.
     strays: Notify,
     /// Held while engines that came back are compared with the others, so that of two copies only one goes.
@@ -207,7 +207,7 @@ pub async fn start(options: Options, seed: [u8; 32], stop: CancellationToken) ->
         agreed: versions::Agreed::default(),
         readers: Semaphore::new(READERS),
         fleet_tasks: TaskTracker::new(),
-        newcomers: Arc::default(),
+        looks: Arc::default(),
         strays: Notify::new(),
         welcoming: tokio::sync::Mutex::new(()),
         tls,
@@ -289,8 +289,8 @@ async fn handle(call: Call) -> Result<Answer, Failure> {
         Action::Build => build::build(call).await,
         Action::CancelBuild => build::cancel(call).await,
         Action::Session => build::session(call).await,
-        Action::ListNetworks => networks::list(&call),
-        Action::InspectNetwork => networks::inspect(&call),
+        Action::ListNetworks => networks::list(&call).await,
+        Action::InspectNetwork => networks::inspect(&call).await,
         Action::CreateNetwork => networks::create(call).await,
         Action::ConnectNetwork => networks::connect(call).await,
         Action::DisconnectNetwork => networks::disconnect(call).await,

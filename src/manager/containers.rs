@@ -25,7 +25,7 @@ const TASK_LABEL: &str = "com.docker.swarm.task";
 pub(super) async fn list(call: Call) -> Result<Answer, Failure> {
     let filters = Filters::parse(call.parameter("filters")).map_err(|error| Failure::internal(error.to_string()))?;
     let choice = Choice::new(&call, filters)?;
-    call.manager.newcomers.settle().await;
+    call.manager.looks.settle().await;
     call.manager.refresh_as_asked(&choice.filters).await;
     let now = call.manager.now();
     let chosen = choice.among(&call.manager)?;
@@ -368,7 +368,7 @@ pub(super) async fn start(mut call: Call) -> Result<Answer, Failure> {
     let started = manager.while_healthy(placed.engine, starting).await;
     manager.note(placed.engine, &started);
     started?;
-    manager.refresh_one(&placed).await;
+    manager.look(placed.engine, &placed.daemon, &placed.id).await;
     Ok(super::answer::bare(StatusCode::NO_CONTENT))
 }
 

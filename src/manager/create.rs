@@ -136,9 +136,8 @@ impl Manager {
         self.keeper.with(|state| state.confirm(&reserved, &id));
         drop(claim);
         let warnings = json::texts(&answer, "Warnings").map(str::to_owned).collect();
-        let created = Created { id, warnings, reserved };
-        self.get_to_know(&created);
-        Ok(created)
+        self.look(reserved.engine, &reserved.daemon, &id).await;
+        Ok(Created { id, warnings, reserved })
     }
 
     /// Asks the daemon to create the container; if it lacks the image, pulls that first (`scheduling.md` §9.2).

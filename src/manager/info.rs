@@ -60,7 +60,7 @@ pub(super) fn version(call: &Call) -> Answer {
 /// `GET /info`.
 pub(super) async fn info(call: Call) -> Result<Answer, Failure> {
     let manager = &call.manager;
-    manager.newcomers.settle().await;
+    manager.looks.settle().await;
     let (kernel, name) = kernel();
     let proxy = |variable: &str| std::env::var(variable).unwrap_or_default();
     let now = manager.now();

@@ -14,13 +14,14 @@ use crate::model::{Labels, Request};
 const BUILT_IN: [&str; 3] = ["none", "host", "bridge"];
 
 /// `GET /networks`.
-pub(super) fn list(call: &Call) -> Result<Answer, Failure> {
+pub(super) async fn list(call: &Call) -> Result<Answer, Failure> {
     let filters = Filters::parse(call.parameter("filters")).map_err(|error| Failure::bad_request(error.to_string()))?;
     for kind in filters.values("type") {
         if !matches!(kind, "custom" | "builtin") {
             return Err(Failure::bad_request(format!("Invalid filter: 'type'='{kind}'")));
         }
     }
+    call.manager.looks.settle().await;
     let listed: Vec<Map> = call.manager.keeper.with(|state| {
         let networks = state.networks().into_iter();
         networks
@@ -79,8 +80,9 @@ fn unknown(name: &str) -> Failure {
 }
 
 /// `GET /networks/{n}`.
-pub(super) fn inspect(call: &Call) -> Result<Answer, Failure> {
+pub(super) async fn inspect(call: &Call) -> Result<Answer, Failure> {
     let name = &call.matched.name;
+    call.manager.looks.settle().await;
     call.manager.keeper.with(|state| {
         let network = state.find_network(name).ok_or_else(|| unknown(name))?;
         Ok(json_answer(&state.network_in_full(&network)))

@@ -6,6 +6,7 @@
 
 mod container;
 mod engine;
+mod execs;
 mod image;
 mod network;
 mod observe;
@@ -53,8 +54,7 @@ pub(super) struct State {
     engines: BTreeMap<EngineId, Engine>,
     of_node: FxHashMap<NodeIdx, EngineId>,
     containers: records::Records,
-    /// The container in which each command runs that was created through the manager.
-    execs: FxHashMap<String, ContainerIdx>,
+    execs: execs::Execs,
     networks: network::NetworkIndex,
     next_engine: u64,
 }
@@ -70,7 +70,7 @@ impl State {
             engines: BTreeMap::new(),
             of_node: FxHashMap::default(),
             containers: records::Records::default(),
-            execs: FxHashMap::default(),
+            execs: execs::Execs::default(),
             networks: network::NetworkIndex::default(),
             next_engine: 0,
         }
@@ -105,11 +105,8 @@ impl State {
     }
 
     fn forget_record(&mut self, container: ContainerIdx) {
-        if let Some(record) = self.containers.remove(container) {
-            for exec in &record.execs {
-                self.execs.remove(exec);
-            }
-        }
+        self.containers.remove(container);
+        self.execs.forget(container);
     }
 
     /// All engines, in the order in which they were found.

@@ -26,8 +26,11 @@ struct Stale {
     containers: BTreeSet<String>,
     /// Containers of which it is only told that they have been created.
     created: BTreeSet<String>,
+    removed: BTreeSet<String>,
     images: bool,
     networks: BTreeSet<String>,
+    /// Networks that containers have been connected to or taken off.
+    connected: BTreeSet<String>,
     volumes: BTreeSet<String>,
     /// Daemons of the first versions do not say what an event is about.
     networks_and_volumes: bool,
@@ -103,7 +106,10 @@ impl Caretaker {
             stale.add(event);
         }
         self.manager.keeper.with(|state| {
-            stale.leave_out(|created| state.is_described(self.id, created));
+            stale.leave_out(
+                |created| state.is_described(self.id, created),
+                |network| state.is_local_network(self.id, network),
+            );
         });
         let found = self.refresh_stale(stale).await;
         for event in batch {
@@ -116,6 +122,18 @@ impl Caretaker {
         if stale.specification && self.specify_again().await == Some(Found::Another) {
             return Found::Another;
         }
+        self.manager.keeper.with(|state| {
+            for id in &stale.removed {
+                state.forget_container(self.id, id);
+            }
+        });
+        // Looks that are due anyway are these.
+        let looks = &self.manager.looks;
+        let _looks: Vec<_> = stale
+            .containers
+            .iter()
+            .filter_map(|container| looks.begin(self.id, container, None))
+            .collect();
         if stale.containers.len() > SINGLE_MAX {
             // An error is told by the failure count; the next refresh tries again.
             let _ = self.refresh_everything().await;
@@ -192,7 +210,18 @@ impl Stale {
         };
         match json::text(event, "Type") {
             "network" => {
-                self.networks.insert(id.to_owned());
+                let container = json::map(event, "Actor").and_then(|actor| json::map(actor, "Attributes"));
+                let container = container.map_or("", |attributes| json::text(attributes, "container"));
+                match action {
+                    // Its end is part of the container.
+                    "connect" | "disconnect" if !container.is_empty() => {
+                        self.containers.insert(container.to_owned());
+                        self.connected.insert(id.to_owned());
+                    }
+                    _ => {
+                        self.networks.insert(id.to_owned());
+                    }
+                }
             }
             "volume" => {
                 self.volumes.insert(id.to_owned());
@@ -223,17 +252,23 @@ impl Stale {
         }
         let into = match action {
             "create" => &mut self.created,
+            // In Podman's words, the second.
+            "destroy" | "remove" => &mut self.removed,
             _ => &mut self.containers,
         };
         into.insert(id.to_owned());
     }
 
-    /// Leaves out the new containers that have been looked at since: a daemon tells of them before it answers the
-    /// create, and they are known as they were after that.
-    fn leave_out(&mut self, is_described: impl Fn(&str) -> bool) {
+    /// Leaves out what need not be asked for: new containers that have been looked at since, because a daemon tells of
+    /// them before it answers the create; containers that are gone, whatever was told of them before; and local networks
+    /// that only containers have come to or left, which are asked instead.
+    fn leave_out(&mut self, is_described: impl Fn(&str) -> bool, is_local: impl Fn(&str) -> bool) {
         let created = std::mem::take(&mut self.created);
         self.containers
             .extend(created.into_iter().filter(|id| !is_described(id)));
+        self.containers.retain(|id| !self.removed.contains(id));
+        let connected = std::mem::take(&mut self.connected);
+        self.networks.extend(connected.into_iter().filter(|id| !is_local(id)));
     }
 }
 

@@ -27,8 +27,6 @@ pub(in crate::manager) struct ContainerRecord {
     pub networks: Vec<NetworkEndpoint>,
     /// Its entry in a list, in JSON, without the opening brace and without its status, which changes with time.
     pub listed: Box<str>,
-    /// Commands created in it through the manager.
-    pub execs: Vec<String>,
     /// How to create it anew on another node, if it is to be when its own fails.
     pub revival: Option<Box<Map>>,
 }
@@ -65,7 +63,6 @@ impl ContainerRecord {
                 .collect(),
             networks: facts.networks.clone(),
             listed: entry(engine, listed, labels),
-            execs: Vec::new(),
             revival: None,
         }
     }
@@ -185,21 +182,11 @@ impl State {
 
     /// Remembers in which container a command was created.
     pub(in crate::manager) fn add_exec(&mut self, container: ContainerIdx, exec: String) {
-        /// Commands remembered of one container; beyond, the oldest are forgotten.
-        const EXECS_MAX: usize = 1024;
-        let Some(execs) = self.containers.execs_mut(container) else {
-            return;
-        };
-        if execs.len() >= EXECS_MAX {
-            let oldest = execs.remove(0);
-            self.execs.remove(&oldest);
-        }
-        execs.push(exec.clone());
-        self.execs.insert(exec, container);
+        self.execs.add(container, exec);
     }
 
     /// The container in which a command was created.
     pub(in crate::manager) fn find_exec(&self, exec: &str) -> Option<Placed> {
-        self.placed(*self.execs.get(exec)?)
+        self.placed(self.execs.container(exec)?)
     }
 }

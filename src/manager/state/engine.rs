@@ -14,7 +14,7 @@ use super::{ImageRecord, State};
 
 /// An engine for as long as discovery names its address. One that is removed and comes back is another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(in crate::manager) struct EngineId(pub(super) u64);
+pub(in crate::manager) struct EngineId(pub(in crate::manager) u64);
 
 /// The state of an engine as clients are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

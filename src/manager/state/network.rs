@@ -148,6 +148,14 @@ impl State {
         }
     }
 
+    /// Whether an engine has this network, and has it alone: then the containers on it are known, and their ends of it.
+    pub(in crate::manager) fn is_local_network(&self, id: EngineId, network: &str) -> bool {
+        let networks = self.engine(id).map_or(&[][..], |engine| &engine.networks);
+        networks
+            .iter()
+            .any(|known| json::text(known, "Id") == network && json::text(known, "Scope") == "local")
+    }
+
     /// Nothing is known of an engine's networks any more.
     pub(super) fn forget_networks(&mut self, id: EngineId, engine: &Engine) {
         for network in &engine.networks {

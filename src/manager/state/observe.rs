@@ -1,11 +1,10 @@
 //! What daemons report of their containers, taken into the cluster (`live-manager.md` §5.4).
 
 use std::collections::HashSet;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use rustc_hash::FxBuildHasher;
-use serde_json::Value;
 
 use crate::cluster::{Identity, Report};
 use crate::docker::{ContainerFacts, Map, json};
@@ -96,9 +95,6 @@ impl State {
                 container
             }
         };
-        if let Some(execs) = self.containers.execs_mut(container) {
-            record.execs = std::mem::take(execs);
-        }
         self.containers.insert(id, container, record);
         self.engines.get_mut(&id)?.containers.insert(facts.id.into(), container);
         Some(observed)
@@ -152,7 +148,10 @@ fn plain(name: &str) -> &str {
 
 /// What tells whether a container has changed since it was last listed: everything but the text that says for how long.
 pub(super) fn look(listed: &Map) -> u64 {
-    let mut rest = listed.clone();
-    json::remove(&mut rest, "Status");
-    FxBuildHasher.hash_one(Value::Object(rest).to_string())
+    let mut hasher = FxBuildHasher.build_hasher();
+    for (key, value) in listed.iter().filter(|(key, _)| !key.eq_ignore_ascii_case("Status")) {
+        key.hash(&mut hasher);
+        value.hash(&mut hasher);
+    }
+    hasher.finish()
 }

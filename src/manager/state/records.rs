@@ -56,11 +56,6 @@ impl Records {
         self.records.get(&container).map(|(_, record)| record)
     }
 
-    /// A record for remembering commands in it. Its state is not to be altered, which is counted.
-    pub(super) fn execs_mut(&mut self, container: ContainerIdx) -> Option<&mut Vec<String>> {
-        self.records.get_mut(&container).map(|(_, record)| &mut record.execs)
-    }
-
     /// Sets the record of a container on an engine, in place of the one that there may be.
     pub(super) fn insert(&mut self, engine: EngineId, container: ContainerIdx, record: ContainerRecord) {
         self.remove(container);
@@ -68,15 +63,16 @@ impl Records {
         self.records.insert(container, (engine, record));
     }
 
-    pub(super) fn remove(&mut self, container: ContainerIdx) -> Option<ContainerRecord> {
-        let (engine, record) = self.records.remove(&container)?;
+    pub(super) fn remove(&mut self, container: ContainerIdx) {
+        let Some((engine, record)) = self.records.remove(&container) else {
+            return;
+        };
         if let Some(tally) = self.tallies.get_mut(&engine) {
             tally.subtract(Tally::of(&record));
             if tally.containers == 0 {
                 self.tallies.remove(&engine);
             }
         }
-        Some(record)
     }
 
     /// How many containers of an engine are in which state.

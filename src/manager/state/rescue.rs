@@ -3,7 +3,7 @@
 
 use crate::cluster::{Identity, Report};
 use crate::docker::Map;
-use crate::model::{ContainerIdx, Cpus};
+use crate::model::{ContainerIdx, Cpus, ReschedulePolicy};
 
 use super::{Condition, EngineId, State};
 
@@ -25,6 +25,14 @@ pub(in crate::manager) struct Stray {
 }
 
 impl State {
+    /// Whether a container is to be created anew on another engine should its own fail.
+    pub(in crate::manager) fn is_to_be_rescued(&self, id: EngineId, container: &str) -> bool {
+        let known = self.engine(id).and_then(|engine| engine.containers.get(container));
+        known
+            .and_then(|container| self.cluster.container(*container))
+            .is_some_and(|known| known.request().reschedule == ReschedulePolicy::OnNodeFailure)
+    }
+
     /// The containers of unhealthy engines that want to live on elsewhere.
     pub(in crate::manager) fn strays(&self) -> Vec<Stray> {
         let failed = self

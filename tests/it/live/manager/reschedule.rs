@@ -45,6 +45,7 @@ async fn containers_of_a_dead_engine_live_on_elsewhere_once() {
             &json!({ "Image": "busybox", "Env": ["constraint:node==node-0"] }),
         )
         .await;
+    assert_eq!(swarm.names("").await.len(), 2);
     assert!(a.world().named("web").is_some());
     let own_id = swarm_id(&swarm, "web").await;
     a.kill().await;

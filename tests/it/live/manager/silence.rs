@@ -85,6 +85,7 @@ async fn an_engine_that_babbles_keeps_its_state_and_its_containers() {
     let (odd, well) = (Engine::start("node-0").await, Engine::start("node-1").await);
     let swarm = Swarm::tuned(&[&odd, &well], |options| options.failure_retry = 1).await;
     swarm.run("far", &with_env(&["constraint:node==node-0"])).await;
+    assert_eq!(swarm.names("").await, ["/node-0/far"]);
     odd.set_mood(Mood::Babbles);
     let asked = odd.asked("/containers/json");
     until("it has babbled", async || {
