@@ -2,6 +2,7 @@
 
 mod answers;
 mod hostile;
+mod load;
 mod manager;
 mod orders;
 mod parity;
