@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming as Received;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::service::service_fn;
@@ -25,8 +25,10 @@ use crate::net::{self, Body, Incoming, Listener, Stream, headers};
 
 /// How long a client may take to say what it wants.
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);
-/// The largest body that is read.
-const BODY_BYTES: usize = 8 << 20;
+/// The largest body that is read: an archive of as many files as a container may have.
+const BODY_BYTES: usize = 72 << 20;
+/// The header in which an archive says what it is of.
+const PATH_STAT: HeaderName = HeaderName::from_static("x-docker-container-path-stat");
 /// Pause after a connection could not be accepted, or an address not be listened on.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -194,6 +196,10 @@ async fn respond(house: Arc<House>, number: usize, mut request: Request<Received
             message: "the engine fails, as it was told to".to_owned(),
         }),
         (None, Ok(body)) => ask(&house, number, parts.method.clone(), &target, body.to_bytes()),
+        (None, Err(error)) if error.is::<LengthLimitError>() => api::refuse(&Refusal {
+            status: 413,
+            message: format!("simulated engines read no more than {} MiB", BODY_BYTES >> 20),
+        }),
         (None, Err(error)) => api::refuse(&Refusal {
             status: 400,
             message: format!("the body cannot be read: {error}"),
@@ -211,6 +217,13 @@ async fn respond(house: Arc<House>, number: usize, mut request: Request<Received
         }
         Reply::Text(status, text) => with(status, Some("text/plain; charset=utf-8"), net::full(text)),
         Reply::Empty(status) => with(status, None, net::empty()),
+        Reply::File { kind, stat, body } => {
+            let mut answer = with(200, Some(kind), net::full(body));
+            if let Some(stat) = stat.and_then(|stat| HeaderValue::from_str(&stat).ok()) {
+                answer.headers_mut().insert(PATH_STAT, stat);
+            }
+            answer
+        }
         Reply::Follow { follow, raw } => {
             let kind = if raw {
                 "application/vnd.docker.raw-stream"

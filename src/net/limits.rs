@@ -19,33 +19,26 @@ pub struct LimitError {
     pub allowed: u64,
 }
 
-/// Lets the process have so many sockets open, if it may.
+/// Lets the process have so many sockets open, and as many more as it may: what is needed is the least.
 ///
 /// # Errors
 ///
 /// The hard limit is lower, and not ours to raise.
 pub fn raise_open_files(sockets: u64) -> Result<(), LimitError> {
     let wanted = sockets + OTHERS;
-    let limit = getrlimit(Resource::Nofile);
-    let (current, maximum) = (limit.current.unwrap_or(u64::MAX), limit.maximum.unwrap_or(u64::MAX));
-    if current >= wanted {
+    let allowed = raise_open_files_at_most();
+    if allowed >= wanted {
         return Ok(());
     }
     // Root may go beyond the hard limit.
-    let attempts = [maximum.max(wanted), maximum];
-    for hard in attempts {
-        let raised = Rlimit {
-            current: Some(hard.min(wanted.max(current))),
-            maximum: Some(hard).filter(|hard| *hard < u64::MAX),
-        };
-        if setrlimit(Resource::Nofile, raised).is_ok() && hard >= wanted {
-            return Ok(());
-        }
+    let raised = Rlimit {
+        current: Some(wanted),
+        maximum: Some(wanted),
+    };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => Ok(()),
+        Err(_) => Err(LimitError { wanted, allowed }),
     }
-    Err(LimitError {
-        wanted,
-        allowed: maximum,
-    })
 }
 
 /// Lets the process have as many sockets open as the hard limit allows, and gives how many that is. For who does not know
