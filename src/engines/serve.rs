@@ -72,9 +72,10 @@ pub(super) async fn listen(house: Arc<House>, number: usize, mut listener: Optio
 async fn converse(house: Arc<House>, number: usize, incoming: Incoming) {
     let ends = house.engines[number].conduct().connections.clone();
     let stop = house.stop.clone();
+    let _counted = house.count_connection();
     tokio::select! {
         // Clients come and go.
-        _ = talk(house, number, incoming) => {}
+        _ = talk(Arc::clone(&house), number, incoming) => {}
         () = ends.cancelled() => {}
         () = stop.cancelled() => {}
     }
@@ -209,7 +210,9 @@ async fn respond(house: Arc<House>, number: usize, mut request: Request<Received
         Reply::Later(later) => wait(&house, number, &later).await,
         other => other,
     };
-    Ok(dress(match reply {
+    let takes_over = matches!(reply, Reply::TakeOver(_));
+    let is_crowded = house.is_crowded() && !takes_over;
+    let mut answer = dress(match reply {
         Reply::Json(status, value) => {
             let mut text = value.to_string();
             text.push('\n');
@@ -260,7 +263,12 @@ async fn respond(house: Arc<House>, number: usize, mut request: Request<Received
         }
         // Nothing waits twice.
         Reply::Later(_) => with(500, None, net::empty()),
-    }))
+    });
+    if is_crowded {
+        let close = HeaderValue::from_static("close");
+        answer.headers_mut().insert(header::CONNECTION, close);
+    }
+    Ok(answer)
 }
 
 fn end_input(house: &House, number: usize, session: &Session) {

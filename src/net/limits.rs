@@ -41,6 +41,11 @@ pub fn raise_open_files(sockets: u64) -> Result<(), LimitError> {
     }
 }
 
+/// How many files and connections the process may have open now.
+pub fn open_files_allowed() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
 /// Lets the process have as many sockets open as the hard limit allows, and gives how many that is. For who does not know
 /// how many it will need.
 pub fn raise_open_files_at_most() -> u64 {
@@ -51,5 +56,5 @@ pub fn raise_open_files_at_most() -> u64 {
     };
     // Where the system does not even allow that, the limit stays as it is.
     let _ = setrlimit(Resource::Nofile, raised);
-    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+    open_files_allowed()
 }

@@ -1,6 +1,7 @@
 //! Simulated engines, in one process with those who ask them.
 
 mod answers;
+mod crowd;
 mod files;
 mod hostile;
 mod load;
