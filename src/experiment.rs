@@ -67,11 +67,11 @@ pub fn in_parallel<T: Send>(
     Ok(pool.install(|| cells.par_iter().with_max_len(1).map(|cell| apply(*cell)).collect()))
 }
 
-/// The runs of one strategy.
+/// The runs of one strategy, or of something else that places containers.
 #[derive(Clone, Debug)]
 pub struct StrategyRuns {
-    /// Which.
-    pub strategy: Strategy,
+    /// Its name.
+    pub label: String,
     /// Its finished runs, in the order of the seeds.
     pub runs: Vec<(u64, RunRecord)>,
 }
@@ -81,12 +81,12 @@ pub fn by_strategy(strategies: &[Strategy], finished: Vec<(Cell, RunRecord)>) ->
     let mut sorted: Vec<StrategyRuns> = strategies
         .iter()
         .map(|strategy| StrategyRuns {
-            strategy: *strategy,
+            label: strategy.name().to_owned(),
             runs: Vec::new(),
         })
         .collect();
     for (cell, record) in finished {
-        if let Some(own) = sorted.iter_mut().find(|own| own.strategy == cell.strategy) {
+        if let Some(own) = sorted.iter_mut().find(|own| own.label == cell.strategy.name()) {
             own.runs.push((cell.seed, record));
         }
     }
@@ -102,7 +102,7 @@ pub fn compare(strategies: &[StrategyRuns]) -> Comparison {
         .map(|own| {
             let runs = own.runs.iter().filter(|(seed, _)| common(*seed));
             (
-                own.strategy.name(),
+                own.label.as_str(),
                 runs.map(|(_, record)| record.summary.clone()).collect(),
             )
         })

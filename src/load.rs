@@ -14,9 +14,11 @@ mod names;
 mod open;
 mod paired;
 mod reading;
+mod record;
 mod worker;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -28,9 +30,11 @@ pub use names::{Prefix, PrefixError};
 pub use open::open;
 pub use paired::{Paired, paired};
 pub use reading::{Reading, get, read};
+pub use record::{UnknownNode, record};
 
-use crate::model::{Resources, Time};
+use crate::model::{Request, Time};
 use crate::net::Address;
+use crate::scheduler::Rejection;
 use crate::sim::Plan;
 
 /// What is asked, of whom, and how.
@@ -55,7 +59,7 @@ pub struct Options {
 }
 
 /// What became of a container.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Placed {
     /// When it was due.
     pub time: Time,
@@ -64,9 +68,11 @@ pub struct Placed {
     /// Its class, as an index into the plan's.
     pub class: usize,
     /// What it asked for.
-    pub resources: Resources,
+    pub request: Arc<Request>,
     /// Where it is, or why it is nowhere.
     pub node: Result<String, String>,
+    /// Why a scheduler found no node for it, if that is why.
+    pub rejection: Option<Rejection>,
     /// When it had been created, or refused.
     pub answered: Time,
     /// When it had been started, if it was.

@@ -21,7 +21,7 @@ pub use body::{Body, BoxError, Sender, channel, empty, full, streamed};
 pub use client::{Client, SendError};
 pub use dial::{DialError, dial, explain};
 pub use follow::followed_by;
-pub use limits::{LimitError, raise_open_files, raise_open_files_at_most};
+pub use limits::{LimitError, open_files_allowed, raise_open_files, raise_open_files_at_most};
 pub use listen::{Incoming, ListenError, Listener, part};
 pub use stream::Stream;
 pub use tls::Tls;

@@ -1,6 +1,7 @@
 //! `swarmlab load`: the requests of a scenario over the Docker API.
 
-use std::io::{self, Write};
+mod written;
+
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,33 +11,33 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::runtime::Builder;
 use tokio_util::sync::CancellationToken;
 
-use crate::load::{self, Measured, Options, Prefix};
-use crate::model::Time;
-use crate::net::Address;
+use crate::load::{self, Options, Prefix};
+use crate::net::{self, Address};
 use crate::report::OutputDir;
-use crate::sim::Plan;
+use crate::scheduler::Strategy;
 
-use super::args::ScenarioArguments;
+use super::args::{Format, OutputArguments, ScenarioArguments};
 use super::engines::speed;
 use super::input::{self, Refused};
 use super::{Outcome, interrupt};
+use written::Written;
 
-/// What the column `strategy` says of what was measured.
-const MEASURED: &str = "measured";
+/// Bytes of all files, generously.
+const OUTPUT_BYTES: u64 = 64 << 20;
 /// Time between two turns of the spinner.
 const TICK: Duration = Duration::from_millis(100);
-/// Percentiles of the tables.
-const PERCENTILES: [(&str, f64); 4] = [("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p99.9", 99.9)];
 
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Arrivals keep the scenario's schedule, however slow the target is: latencies are counted from when a
 request was due, and from when it was sent. Containers are removed at the end of their lifetime.
-With one connection, requests keep their order. Results go to results/SCENARIO-load: placements.csv
-as run writes it, with the strategy \"measured\", and latencies.csv.
+With one connection, requests keep their order. Results go to results/SCENARIO-load: latencies.csv, and
+what run writes, with the strategy \"live\" (or --label). --compare simulates the same beside it; times
+are the scenario's in both, so that at --speed 60 an answer after 10 ms is a wait of 0.6 s.
 
 Examples:
   swarmlab load scenarios/quickstart.toml --target tcp://127.0.0.1:3375 --speed 60
+  swarmlab load scenarios/quickstart.toml --target tcp://127.0.0.1:3375 --speed 60 --compare spread,binpack
   swarmlab load scenarios/quickstart.toml --target tcp://127.0.0.1:3375 --closed 16 --count 10000")]
 pub struct LoadArguments {
     /// Scenario file
@@ -62,14 +63,16 @@ pub struct LoadArguments {
     /// What the names of containers begin with; different in every run if nothing is given
     #[arg(long, value_name = "TEXT")]
     pub name_prefix: Option<Prefix>,
-    /// Directory for the results
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// Do not show progress
-    #[arg(long, short)]
-    pub quiet: bool,
+    /// What tables and pictures call what was measured
+    #[arg(long, value_name = "NAME", default_value = "live")]
+    pub label: String,
+    /// Simulate the same with these strategies, and show them beside it
+    #[arg(long, value_name = "STRATEGY", value_delimiter = ',', conflicts_with = "closed")]
+    pub compare: Vec<Strategy>,
     #[command(flatten)]
     pub input: ScenarioArguments,
+    #[command(flatten)]
+    pub output: OutputArguments,
 }
 
 pub fn load(arguments: &LoadArguments) -> anyhow::Result<Outcome> {
@@ -79,12 +82,13 @@ pub fn load(arguments: &LoadArguments) -> anyhow::Result<Outcome> {
         Err(Refused::Usage(error)) => return Ok(super::usage(&error)),
     };
     let default = || PathBuf::from("results").join(format!("{}-load", input::stem(&loaded.scenario)));
-    let results = OutputDir::create(&arguments.out.clone().unwrap_or_else(default), 0)?;
-    let plan = loaded.scenario.plan;
+    let directory = arguments.output.out.clone().unwrap_or_else(default);
+    let results = OutputDir::create(&directory, OUTPUT_BYTES)?;
     let stop = CancellationToken::new();
+    let plan = &loaded.scenario.plan;
     let options = Options {
         seed: arguments.seed.unwrap_or(plan.run.seed),
-        plan,
+        plan: plan.clone(),
         target: arguments.target.clone(),
         connections: arguments.connections as usize,
         speed: arguments.speed,
@@ -92,6 +96,7 @@ pub fn load(arguments: &LoadArguments) -> anyhow::Result<Outcome> {
         prefix: arguments.name_prefix.clone().unwrap_or_else(of_now),
         stop: stop.clone(),
     };
+    net::raise_open_files_at_most();
     let runtime = Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -110,10 +115,18 @@ pub fn load(arguments: &LoadArguments) -> anyhow::Result<Outcome> {
         }
     });
     bar.finish_and_clear();
-    results.write("placements.csv", &placements(&options.plan, options.seed, &measured)?)?;
-    results.write("latencies.csv", &latencies(&measured)?)?;
-    show(&measured, &options.prefix)?;
-    writeln!(io::stdout(), "Results are in {}", results.path().display())?;
+    let written = Written {
+        loaded: &loaded,
+        arguments,
+        seed: options.seed,
+        prefix: &options.prefix,
+        measured: &measured,
+    };
+    let beside = written.write(&results)?;
+    match arguments.output.format {
+        Format::Table => written.print_table(beside.as_ref(), results.path())?,
+        Format::Json => written.print_json(beside.as_ref(), results.path())?,
+    }
     if measured.is_partial {
         eprintln!(
             "swarmlab: interrupted; what had been answered is kept, and containers that are still there are called {}…",
@@ -126,7 +139,7 @@ pub fn load(arguments: &LoadArguments) -> anyhow::Result<Outcome> {
 
 /// How many containers have been asked for, on the terminal only.
 fn bar(arguments: &LoadArguments) -> ProgressBar {
-    let target = match arguments.quiet {
+    let target = match arguments.output.quiet {
         true => ProgressDrawTarget::hidden(),
         false => ProgressDrawTarget::stderr(),
     };
@@ -158,83 +171,4 @@ fn of_now() -> Prefix {
     digits.reverse();
     let text = String::from_utf8_lossy(&digits) + "-";
     text.parse().expect("digits and a dash")
-}
-
-fn placements(plan: &Plan, seed: u64, measured: &Measured) -> anyhow::Result<Vec<u8>> {
-    let mut csv = csv::Writer::from_writer(Vec::new());
-    csv.write_record(crate::report::PLACEMENTS_HEADER)?;
-    for placed in &measured.placed {
-        let (outcome, node, reason) = match &placed.node {
-            Ok(node) => ("placed", node.as_str(), ""),
-            Err(reason) => ("rejected", "", reason.as_str()),
-        };
-        let Time(nanos) = placed.time;
-        csv.write_record([
-            MEASURED,
-            &seed.to_string(),
-            &crate::report::seconds(nanos),
-            &placed.name,
-            &plan.classes[placed.class].name,
-            outcome,
-            node,
-            reason,
-            "0",
-            &placed.resources.cpus.to_string(),
-            &crate::report::mebibytes(placed.resources.memory.get()),
-            "false",
-        ])?;
-    }
-    Ok(csv.into_inner()?)
-}
-
-/// Milliseconds of nanoseconds.
-fn millis(nanos: u64) -> String {
-    format!("{:.3}", nanos as f64 / 1e6)
-}
-
-fn latencies(measured: &Measured) -> anyhow::Result<Vec<u8>> {
-    let mut csv = csv::Writer::from_writer(Vec::new());
-    let names = PERCENTILES.map(|(name, _)| format!("{name}_ms"));
-    let header = ["operation", "since", "count"]
-        .map(str::to_owned)
-        .into_iter()
-        .chain(names);
-    csv.write_record(header.chain(["max_ms".to_owned()]))?;
-    for (operation, due, sent) in measured.latencies.each() {
-        for (since, histogram) in [("due", due), ("sent", sent)] {
-            let percentiles = PERCENTILES.map(|(_, percentile)| millis(histogram.value_at_percentile(percentile)));
-            let begin = [
-                operation.name().to_owned(),
-                since.to_owned(),
-                histogram.len().to_string(),
-            ];
-            csv.write_record(begin.into_iter().chain(percentiles).chain([millis(histogram.max())]))?;
-        }
-    }
-    Ok(csv.into_inner()?)
-}
-
-fn show(measured: &Measured, prefix: &Prefix) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    let text = String::from_utf8(latencies(measured)?)?;
-    for line in text.lines() {
-        for (place, field) in line.split(',').enumerate() {
-            let width = if place == 0 { 14 } else { 10 };
-            write!(out, "{field:>width$}")?;
-        }
-        writeln!(out)?;
-    }
-    let seconds = measured.elapsed.as_secs_f64();
-    let placed = measured.placed.iter().filter(|placed| placed.node.is_ok()).count();
-    writeln!(
-        out,
-        "{placed} of {} containers placed in {seconds:.1} s, {:.0} a second",
-        measured.placed.len(),
-        placed as f64 / seconds.max(1e-9)
-    )?;
-    for (kind, count) in &measured.errors {
-        writeln!(out, "{count} × {kind}")?;
-    }
-    writeln!(out, "Their names begin with {prefix:?}", prefix = prefix.to_string())?;
-    Ok(())
 }

@@ -161,7 +161,7 @@ pub(super) fn print_table(
             [only] => format!("seed {only}"),
             _ => format!("{} seeds, mean ± 95 % interval", seeds.len()),
         };
-        writeln!(out, "{}: {}, {seeds}\n", loaded.scenario.title, own.strategy)?;
+        writeln!(out, "{}: {}, {seeds}\n", loaded.scenario.title, own.label)?;
         writeln!(out, "{}\n", report::runs_table(own))?;
     }
     let further = [report::rejections_table(strategies), report::latency_table(strategies)];
@@ -176,7 +176,7 @@ pub(super) fn print_json(strategies: &[crate::experiment::StrategyRuns]) -> anyh
     let runs = strategies.iter().flat_map(|own| {
         own.runs.iter().map(|(seed, run)| {
             serde_json::json!({
-                "strategy": own.strategy.name(),
+                "strategy": own.label.as_str(),
                 "seed": seed,
                 "metrics": report::run_json(run),
             })

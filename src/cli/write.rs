@@ -122,7 +122,7 @@ impl Results {
             None => output.discard("comparison.csv")?,
         }
         self.write_placements()?;
-        self.write_pictures(strategies, comparison, &manifest.scenario.title)?;
+        write_pictures(output, self.plots, strategies, comparison, &manifest.scenario.title)?;
         let mut text = serde_json::to_string_pretty(&self.describe(manifest))?;
         text.push('\n');
         // Last, so that a directory with a manifest is a whole one.
@@ -145,33 +145,6 @@ impl Results {
         }
         whole.flush().context("cannot write placements.csv")?;
         Ok(whole.finish()?)
-    }
-
-    fn write_pictures(
-        &self,
-        strategies: &[StrategyRuns],
-        comparison: Option<&Comparison>,
-        title: &str,
-    ) -> anyhow::Result<()> {
-        let drawn = if self.plots {
-            report::pictures(title, strategies, comparison).context("cannot draw the results")?
-        } else {
-            Vec::new()
-        };
-        for stem in report::STEMS {
-            let picture = drawn.iter().find(|picture| picture.stem == stem);
-            for (ending, bytes) in [
-                ("svg", picture.map(|picture| picture.drawing.svg.as_bytes())),
-                ("png", picture.map(|picture| picture.drawing.png.as_slice())),
-            ] {
-                let name = format!("{stem}.{ending}");
-                match bytes {
-                    Some(bytes) => self.output.write(&name, bytes)?,
-                    None => self.output.discard(&name)?,
-                }
-            }
-        }
-        Ok(())
     }
 
     fn describe(&self, manifest: &Manifest<'_>) -> Value {
@@ -197,6 +170,35 @@ impl Results {
             "platform": format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
         })
     }
+}
+
+/// Draws the pictures, and removes those of an earlier run that are not drawn again.
+pub fn write_pictures(
+    output: &OutputDir,
+    plots: bool,
+    strategies: &[StrategyRuns],
+    comparison: Option<&Comparison>,
+    title: &str,
+) -> anyhow::Result<()> {
+    let drawn = if plots {
+        report::pictures(title, strategies, comparison).context("cannot draw the results")?
+    } else {
+        Vec::new()
+    };
+    for stem in report::STEMS {
+        let picture = drawn.iter().find(|picture| picture.stem == stem);
+        for (ending, bytes) in [
+            ("svg", picture.map(|picture| picture.drawing.svg.as_bytes())),
+            ("png", picture.map(|picture| picture.drawing.png.as_slice())),
+        ] {
+            let name = format!("{stem}.{ending}");
+            match bytes {
+                Some(bytes) => output.write(&name, bytes)?,
+                None => output.discard(&name)?,
+            }
+        }
+    }
+    Ok(())
 }
 
 fn strict_names(strict: Strict) -> Vec<&'static str> {

@@ -1,6 +1,8 @@
 //! The Docker Engine API over a [`Model`]: what a request does, and what is answered at once or later. No sockets here.
 
+mod build;
 mod containers;
+mod files;
 mod images;
 mod networks;
 pub(super) mod show;
@@ -39,6 +41,15 @@ pub enum Reply {
     Json(u16, Value),
     /// A status and text.
     Text(u16, &'static str),
+    /// Bytes of a kind, with what a file is like if it is one.
+    File {
+        /// The type of the content.
+        kind: &'static str,
+        /// What stands in the header about a path.
+        stat: Option<String>,
+        /// The bytes.
+        body: bytes::Bytes,
+    },
     /// A status.
     Empty(u16),
     /// The answer comes when something has happened.
@@ -167,7 +178,7 @@ fn dispatch(model: &mut Model, ask: &Ask) -> Answered {
             200,
             json!({ "Status": "Login Succeeded", "IdentityToken": "" }),
         )),
-        ("POST", ["commit"]) => images::commit(model, ask),
+        ("POST", ["commit"]) => files::commit(model, ask),
         ("GET", ["plugins"]) => Ok(Reply::Json(200, json!([]))),
         (_, ["swarm" | "nodes" | "services" | "tasks" | "secrets" | "configs", ..]) => Err(Refusal::new(
             503,
@@ -175,7 +186,11 @@ fn dispatch(model: &mut Model, ask: &Ask) -> Answered {
              swarm and try again.",
         )),
         ("POST", ["build", "prune"]) => Ok(Reply::Json(200, json!({ "CachesDeleted": null, "SpaceReclaimed": 0 }))),
-        (_, ["build" | "session" | "grpc", ..]) => Err(Refusal::new(501, "simulated engines do not build images")),
+        ("POST", ["build"]) => build::build(model, ask),
+        (_, ["build" | "session" | "grpc", ..]) => Err(Refusal::new(
+            501,
+            "simulated engines have no BuildKit; build with DOCKER_BUILDKIT=0",
+        )),
         (_, ["containers", rest @ ..]) => containers::answer(model, ask, method, rest),
         (_, ["exec", rest @ ..]) => containers::about_exec(model, ask, method, rest),
         (_, ["images", rest @ ..]) => images::answer(model, ask, method, rest),

@@ -15,7 +15,7 @@ use super::clock::Clock;
 use super::fault::{Crash, Faults};
 use super::model::Model;
 use crate::model::Time;
-use crate::net::Address;
+use crate::net::{self, Address};
 
 /// The engines.
 pub(super) struct House {
@@ -25,6 +25,9 @@ pub(super) struct House {
     pub stop: CancellationToken,
     /// Draws how long slow answers take.
     pub draws: Mutex<ChaCha8Rng>,
+    /// Connections that there are, and from how many on clients are asked to open one for each request.
+    connections: AtomicU64,
+    crowded_from: u64,
     /// When which engine has something to do next.
     due: Mutex<BinaryHeap<Reverse<(Time, usize)>>>,
     /// Something has become due earlier than all else.
@@ -106,7 +109,10 @@ impl Engine {
 
 impl House {
     pub(super) fn new(engines: Vec<Engine>, clock: Clock, stop: CancellationToken, seed: u64) -> House {
+        let room = net::open_files_allowed().saturating_sub(engines.len() as u64);
         House {
+            connections: AtomicU64::new(0),
+            crowded_from: room / 4 * 3,
             engines,
             clock,
             stop,
@@ -114,6 +120,23 @@ impl House {
             due: Mutex::new(BinaryHeap::new()),
             earlier: Notify::new(),
         }
+    }
+
+    /// Counts a connection for as long as what it gives is kept.
+    pub(super) fn count_connection(&self) -> impl Drop + '_ {
+        struct Counted<'a>(&'a AtomicU64);
+        impl Drop for Counted<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        Counted(&self.connections)
+    }
+
+    /// Whether there are so many connections that nobody should keep one for later: soon the process could have no more.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.connections.load(Ordering::Relaxed) >= self.crowded_from
     }
 
     pub(super) fn find(&self, name: &str) -> Option<usize> {

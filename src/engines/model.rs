@@ -5,6 +5,7 @@
 pub(super) mod container;
 pub(super) mod event;
 pub(super) mod exec;
+pub(super) mod files;
 pub(super) mod image;
 mod lives;
 pub(super) mod network;
@@ -299,9 +300,14 @@ impl Model {
 
 /// The SHA-256 of a text in hexadecimal.
 pub(super) fn hash(text: &str) -> String {
+    hash_bytes(text.as_bytes())
+}
+
+/// The SHA-256 of bytes in hexadecimal.
+pub(super) fn hash_bytes(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut out = String::with_capacity(64);
-    for byte in Sha256::digest(text.as_bytes()) {
+    for byte in Sha256::digest(bytes) {
         out.push(char::from(DIGITS[usize::from(byte >> 4)]));
         out.push(char::from(DIGITS[usize::from(byte & 15)]));
     }

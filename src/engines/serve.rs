@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming as Received;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::service::service_fn;
@@ -25,8 +25,10 @@ use crate::net::{self, Body, Incoming, Listener, Stream, headers};
 
 /// How long a client may take to say what it wants.
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);
-/// The largest body that is read.
-const BODY_BYTES: usize = 8 << 20;
+/// The largest body that is read: an archive of as many files as a container may have.
+const BODY_BYTES: usize = 72 << 20;
+/// The header in which an archive says what it is of.
+const PATH_STAT: HeaderName = HeaderName::from_static("x-docker-container-path-stat");
 /// Pause after a connection could not be accepted, or an address not be listened on.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -70,9 +72,10 @@ pub(super) async fn listen(house: Arc<House>, number: usize, mut listener: Optio
 async fn converse(house: Arc<House>, number: usize, incoming: Incoming) {
     let ends = house.engines[number].conduct().connections.clone();
     let stop = house.stop.clone();
+    let _counted = house.count_connection();
     tokio::select! {
         // Clients come and go.
-        _ = talk(house, number, incoming) => {}
+        _ = talk(Arc::clone(&house), number, incoming) => {}
         () = ends.cancelled() => {}
         () = stop.cancelled() => {}
     }
@@ -194,6 +197,10 @@ async fn respond(house: Arc<House>, number: usize, mut request: Request<Received
             message: "the engine fails, as it was told to".to_owned(),
         }),
         (None, Ok(body)) => ask(&house, number, parts.method.clone(), &target, body.to_bytes()),
+        (None, Err(error)) if error.is::<LengthLimitError>() => api::refuse(&Refusal {
+            status: 413,
+            message: format!("simulated engines read no more than {} MiB", BODY_BYTES >> 20),
+        }),
         (None, Err(error)) => api::refuse(&Refusal {
             status: 400,
             message: format!("the body cannot be read: {error}"),
@@ -203,7 +210,9 @@ async fn respond(house: Arc<House>, number: usize, mut request: Request<Received
         Reply::Later(later) => wait(&house, number, &later).await,
         other => other,
     };
-    Ok(dress(match reply {
+    let takes_over = matches!(reply, Reply::TakeOver(_));
+    let is_crowded = house.is_crowded() && !takes_over;
+    let mut answer = dress(match reply {
         Reply::Json(status, value) => {
             let mut text = value.to_string();
             text.push('\n');
@@ -211,6 +220,13 @@ async fn respond(house: Arc<House>, number: usize, mut request: Request<Received
         }
         Reply::Text(status, text) => with(status, Some("text/plain; charset=utf-8"), net::full(text)),
         Reply::Empty(status) => with(status, None, net::empty()),
+        Reply::File { kind, stat, body } => {
+            let mut answer = with(200, Some(kind), net::full(body));
+            if let Some(stat) = stat.and_then(|stat| HeaderValue::from_str(&stat).ok()) {
+                answer.headers_mut().insert(PATH_STAT, stat);
+            }
+            answer
+        }
         Reply::Follow { follow, raw } => {
             let kind = if raw {
                 "application/vnd.docker.raw-stream"
@@ -247,7 +263,12 @@ async fn respond(house: Arc<House>, number: usize, mut request: Request<Received
         }
         // Nothing waits twice.
         Reply::Later(_) => with(500, None, net::empty()),
-    }))
+    });
+    if is_crowded {
+        let close = HeaderValue::from_static("close");
+        answer.headers_mut().insert(header::CONNECTION, close);
+    }
+    Ok(answer)
 }
 
 fn end_input(house: &House, number: usize, session: &Session) {

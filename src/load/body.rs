@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::docker::Map;
 use crate::model::Request;
+use crate::scheduler::EXPRESSION_KINDS;
 
 /// Labels that simulated engines understand, and others keep.
 const CLASS: &str = "swarmlab.class";
@@ -11,9 +12,16 @@ const LIFETIME: &str = "swarmlab.lifetime";
 
 /// The body with which such a container is created. A simulated engine lets it live until it is removed.
 pub fn create_body(request: &Request, class: &str) -> Value {
+    // Expressions are told once, in the environment; in a label as well, they would count twice.
+    let is_told = |key: &str| {
+        EXPRESSION_KINDS
+            .iter()
+            .any(|(kind, label)| *kind != "reschedule" && *label == key)
+    };
     let mut labels: Map = request
         .labels
         .iter()
+        .filter(|(key, _)| !is_told(key))
         .map(|(key, value)| (key.clone(), Value::from(value.as_str())))
         .collect();
     labels.insert(CLASS.to_owned(), class.into());

@@ -43,6 +43,14 @@ impl Prefix {
         format!("{}{name}", self.0)
     }
 
+    /// A text without the prefix where it stands in front of names.
+    pub(super) fn without(&self, text: &str) -> String {
+        match self.0.is_empty() {
+            true => text.to_owned(),
+            false => text.replace(&self.0, ""),
+        }
+    }
+
     /// The request with the prefix before every name of another container in it: in affinities, links, volumes and the
     /// network mode. A regular expression gets it behind its `^`; one without matches in the middle anyway.
     pub fn request(&self, request: &Request) -> Request {

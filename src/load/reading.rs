@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::Options;
 use super::latency::histogram;
-use super::worker::send;
+use super::worker::{Failure, send};
 use crate::net::Client;
 
 /// How long it took to read an answer.
@@ -39,14 +39,14 @@ pub async fn read(options: &Options, path: &str, times: u64) -> Reading {
             () = options.stop.cancelled() => return reading,
             outcome = tokio::time::timeout(options.patience, asked) => outcome,
         };
-        match outcome.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
+        match outcome.unwrap_or_else(|_| Err(Failure::no_answer("no answer in time"))) {
             Ok(body) => {
                 let nanos = u64::try_from(sent.elapsed().as_nanos()).unwrap_or(u64::MAX);
                 reading.latencies_ns.saturating_record(nanos);
                 reading.bytes = body.len() as u64;
             }
             Err(error) => {
-                reading.error.get_or_insert(error);
+                reading.error.get_or_insert(error.to_string());
             }
         }
     }
@@ -60,5 +60,6 @@ pub async fn read(options: &Options, path: &str, times: u64) -> Reading {
 /// What is wrong, in a line.
 pub async fn get(options: &Options, path: &str) -> Result<Bytes, String> {
     let client = Client::new(options.target.clone(), None, options.patience);
-    send(&client, Method::GET, path, None).await
+    let answer = send(&client, Method::GET, path, None).await;
+    answer.map_err(|failure| failure.to_string())
 }

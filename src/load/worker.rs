@@ -10,15 +10,17 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Measured, Operation, Options, Placed, create_body};
+use super::{Measured, Operation, Options, Placed, Prefix, create_body};
 use crate::docker::{json, path};
 use crate::model::Time;
 use crate::net::{self, Address, Client};
+use crate::scheduler::{Filter, Prepared, Rejection};
 use crate::sim::Submission;
 
 /// A container that is to be created.
 pub(super) struct Job {
     pub placed: Placed,
+    request: Prepared,
     pub body: Value,
     pub due: Instant,
 }
@@ -35,13 +37,52 @@ impl Job {
                 time,
                 name: submission.name.to_string(),
                 class: submission.class,
-                resources: request.resources,
+                request: Arc::clone(request),
                 node: Ok(String::new()),
+                rejection: None,
                 answered: time,
                 started: None,
                 removed: None,
             },
             due,
+            request: submission.request,
+        }
+    }
+
+    /// Which rejection of a scheduler an error is, by its text.
+    fn rejection(&self, error: &Failure, filters: &[Filter], prefix: &Prefix) -> Option<Rejection> {
+        // The scenario's own names are in what is compared.
+        let text = prefix.without(error.message.trim_end());
+        let all = filters.iter().map(|filter| Rejection::Filter(*filter));
+        let mut all = all.chain([Rejection::NoResources, Rejection::NoNodes]);
+        all.find(|rejection| rejection.message(&self.request, filters).trim_end() == text)
+    }
+}
+
+/// What went wrong with a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Failure {
+    /// The status of the answer, if there was one.
+    status: Option<u16>,
+    /// What is said of it, maybe in several lines.
+    message: String,
+}
+
+impl Failure {
+    pub(super) fn no_answer(message: impl ToString) -> Failure {
+        Failure {
+            status: None,
+            message: message.to_string(),
+        }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let first = self.message.lines().next().unwrap_or_default().trim_end();
+        match self.status {
+            Some(status) => write!(f, "{status} {first}"),
+            None => f.write_str(first),
         }
     }
 }
@@ -52,7 +93,7 @@ pub(super) enum Trouble {
     /// Nobody waits for it any more.
     Stopped,
     /// What is wrong.
-    Said(String),
+    Said(Failure),
 }
 
 /// A container that was created and started.
@@ -90,7 +131,8 @@ pub(super) struct Worker {
     pub client: Client,
     pub clock: Clock,
     patience: Duration,
-    prefix: super::Prefix,
+    prefix: Prefix,
+    filters: Vec<Filter>,
     stop: CancellationToken,
     measured: Arc<Mutex<Measured>>,
 }
@@ -102,6 +144,7 @@ impl Worker {
             clock,
             patience: options.patience,
             prefix: options.prefix.clone(),
+            filters: options.plan.run.filters.clone(),
             stop: options.stop.clone(),
             measured: Arc::clone(measured),
         }
@@ -116,7 +159,8 @@ impl Worker {
             // What would have become of it is not known.
             Err(Trouble::Stopped) => return (there, None),
             Err(Trouble::Said(error)) => {
-                job.placed.node = Err(error);
+                job.placed.rejection = job.rejection(&error, &self.filters, &self.prefix);
+                job.placed.node = Err(error.to_string());
                 None
             }
             Ok(running) => Some(running),
@@ -191,7 +235,7 @@ impl Worker {
             () = self.stop.cancelled() => return Err(Trouble::Stopped),
             outcome = tokio::time::timeout(self.patience, send(&self.client, method, target, body)) => outcome,
         };
-        let outcome = outcome.unwrap_or_else(|_| Err("no answer in time".to_owned()));
+        let outcome = outcome.unwrap_or_else(|_| Err(Failure::no_answer("no answer in time")));
         let outcome = outcome.map(|body| serde_json::from_slice(&body).unwrap_or(Value::Null));
         match &outcome {
             Ok(_) => self.record(operation, due, sent),
@@ -214,26 +258,34 @@ impl Worker {
 }
 
 /// The answer to a request, read as a whole; what is wrong, in a line.
-pub(super) async fn send(client: &Client, method: Method, target: &str, body: Option<&Value>) -> Result<Bytes, String> {
+pub(super) async fn send(
+    client: &Client,
+    method: Method,
+    target: &str,
+    body: Option<&Value>,
+) -> Result<Bytes, Failure> {
     let content = body.map_or_else(net::empty, |body| net::full(body.to_string()));
     let request = Request::builder()
         .method(method)
         .uri(target)
         .header("content-type", "application/json");
-    let request = request.body(content).map_err(|error| error.to_string())?;
-    let answer = client.send(request).await.map_err(|error| error.to_string())?;
+    let request = request.body(content).map_err(Failure::no_answer)?;
+    let answer = client.send(request).await.map_err(Failure::no_answer)?;
     let status = answer.status().as_u16();
     let body = answer
         .into_body()
         .collect()
         .await
-        .map_err(|error| error.to_string())?
+        .map_err(Failure::no_answer)?
         .to_bytes();
     if status >= 400 {
         let message = serde_json::from_slice(&body).map(|map| json::text(&map, "message").to_owned());
         // The original's manager says it in plain text.
         let message = message.unwrap_or_else(|_| String::from_utf8_lossy(&body).into_owned());
-        return Err(format!("{status} {}", message.lines().next().unwrap_or_default()));
+        return Err(Failure {
+            status: Some(status),
+            message,
+        });
     }
     Ok(body)
 }

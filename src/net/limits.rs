@@ -19,33 +19,31 @@ pub struct LimitError {
     pub allowed: u64,
 }
 
-/// Lets the process have so many sockets open, if it may.
+/// Lets the process have so many sockets open, and as many more as it may: what is needed is the least.
 ///
 /// # Errors
 ///
 /// The hard limit is lower, and not ours to raise.
 pub fn raise_open_files(sockets: u64) -> Result<(), LimitError> {
     let wanted = sockets + OTHERS;
-    let limit = getrlimit(Resource::Nofile);
-    let (current, maximum) = (limit.current.unwrap_or(u64::MAX), limit.maximum.unwrap_or(u64::MAX));
-    if current >= wanted {
+    let allowed = raise_open_files_at_most();
+    if allowed >= wanted {
         return Ok(());
     }
     // Root may go beyond the hard limit.
-    let attempts = [maximum.max(wanted), maximum];
-    for hard in attempts {
-        let raised = Rlimit {
-            current: Some(hard.min(wanted.max(current))),
-            maximum: Some(hard).filter(|hard| *hard < u64::MAX),
-        };
-        if setrlimit(Resource::Nofile, raised).is_ok() && hard >= wanted {
-            return Ok(());
-        }
+    let raised = Rlimit {
+        current: Some(wanted),
+        maximum: Some(wanted),
+    };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => Ok(()),
+        Err(_) => Err(LimitError { wanted, allowed }),
     }
-    Err(LimitError {
-        wanted,
-        allowed: maximum,
-    })
+}
+
+/// How many files and connections the process may have open now.
+pub fn open_files_allowed() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
 /// Lets the process have as many sockets open as the hard limit allows, and gives how many that is. For who does not know
@@ -58,5 +56,5 @@ pub fn raise_open_files_at_most() -> u64 {
     };
     // Where the system does not even allow that, the limit stays as it is.
     let _ = setrlimit(Resource::Nofile, raised);
-    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+    open_files_allowed()
 }

@@ -14,7 +14,7 @@ pub fn summary(strategies: &[StrategyRuns]) -> Result<Vec<u8>, io::Error> {
     csv.write_record(fixed.chain(Metric::ALL.iter().map(|metric| metric.key())))?;
     for own in strategies {
         for (seed, run) in &own.runs {
-            let fixed = [own.strategy.name().to_owned(), seed.to_string()].into_iter();
+            let fixed = [own.label.clone(), seed.to_string()].into_iter();
             csv.write_record(fixed.chain(run.summary.iter().map(|(_, value)| number(value))))?;
         }
     }
@@ -29,7 +29,7 @@ pub fn timeseries(strategies: &[StrategyRuns]) -> Result<Vec<u8>, io::Error> {
     for own in strategies {
         for (seed, run) in &own.runs {
             for row in &run.series {
-                let fixed = [own.strategy.name().to_owned(), seed.to_string()].into_iter();
+                let fixed = [own.label.clone(), seed.to_string()].into_iter();
                 csv.write_record(fixed.chain(SERIES.iter().map(|column| number((column.value)(row)))))?;
             }
         }
@@ -49,7 +49,7 @@ pub fn decisions(strategies: &[StrategyRuns]) -> Result<Vec<u8>, io::Error> {
         for bucket in histogram.iter_recorded() {
             so_far += bucket.count_at_value();
             csv.write_record([
-                own.strategy.name(),
+                own.label.as_str(),
                 &histogram.highest_equivalent(bucket.value_iterated_to()).to_string(),
                 &bucket.count_at_value().to_string(),
                 &format!("{:.6}", 100.0 * so_far as f64 / histogram.len() as f64),

@@ -141,7 +141,7 @@ fn lines(strategies: &[StrategyRuns], value: fn(&SeriesRow) -> Option<f64>) -> V
             }
         });
         LineSeries {
-            name: own.strategy.name().to_owned(),
+            name: own.label.clone(),
             points: points.collect(),
         }
     };
@@ -153,7 +153,7 @@ fn load(title: &str, strategies: &[StrategyRuns]) -> Option<HeatMap> {
     let first = |own: &StrategyRuns| own.runs.first().map(|(seed, run)| (*seed, run.load.clone()));
     let maps: Vec<(&str, u64, LoadMap)> = strategies
         .iter()
-        .filter_map(|own| first(own).map(|(seed, map)| (own.strategy.name(), seed, map)))
+        .filter_map(|own| first(own).map(|(seed, map)| (own.label.as_str(), seed, map)))
         .collect();
     let (_, seed, any) = maps.first()?;
     let end = maps.iter().filter_map(|(_, _, map)| map.times.last()).max()?;
@@ -209,7 +209,7 @@ fn occupancy(title: &str, strategies: &[StrategyRuns]) -> Distribution {
             .map(|(containers, nodes)| *containers as f64 * nodes)
             .sum();
         Histogram {
-            name: own.strategy.name().to_owned(),
+            name: own.label.clone(),
             mean: (nodes > 0.0).then(|| containers / nodes),
             counts,
         }
@@ -229,7 +229,7 @@ fn rejections(title: &str, seeds: usize, strategies: &[StrategyRuns]) -> Stacked
     parts.sort_unstable();
     parts.dedup();
     let bars = strategies.iter().zip(&means).map(|(own, mean)| Bar {
-        name: own.strategy.name().to_owned(),
+        name: own.label.clone(),
         values: parts
             .iter()
             .map(|part| mean.get(part).copied().unwrap_or(0.0))
@@ -258,7 +258,7 @@ fn latencies(title: &str, strategies: &[StrategyRuns]) -> Percentiles {
             })
         };
         PercentileSeries {
-            name: own.strategy.name().to_owned(),
+            name: own.label.clone(),
             points: PERCENTILES.iter().filter_map(point).collect(),
         }
     };
@@ -266,7 +266,12 @@ fn latencies(title: &str, strategies: &[StrategyRuns]) -> Percentiles {
         title: format!("{title}: decision latency"),
         subtitle: "wall-clock time of a decision with its reservation, on this machine, all seeds".to_owned(),
         y_label: "decision latency".to_owned(),
-        series: strategies.iter().map(series).collect(),
+        // What was measured from outside has no decisions of its own to show.
+        series: strategies
+            .iter()
+            .map(series)
+            .filter(|series| !series.points.is_empty())
+            .collect(),
     }
 }
 

@@ -20,7 +20,7 @@ pub fn runs_table(own: &StrategyRuns) -> String {
         let estimate = estimate(&values)?;
         Some(vec![metric.title().to_owned(), text(*metric, &estimate)])
     });
-    let header = [("metric", Align::Left), (own.strategy.name(), Align::Right)];
+    let header = [("metric", Align::Left), (own.label.as_str(), Align::Right)];
     render(&header, rows)
 }
 
@@ -103,7 +103,7 @@ pub fn rejections_table(strategies: &[StrategyRuns]) -> Option<String> {
         return None;
     }
     let mut header = vec![("containers rejected by", Align::Left)];
-    header.extend(strategies.iter().map(|own| (own.strategy.name(), Align::Right)));
+    header.extend(strategies.iter().map(|own| (own.label.as_str(), Align::Right)));
     let rows = reasons.iter().map(|reason| {
         let counts = means
             .iter()
@@ -119,10 +119,7 @@ pub fn latency_table(strategies: &[StrategyRuns]) -> Option<String> {
         .iter()
         .filter_map(|own| {
             let histogram = latency(&own.runs)?;
-            let mut row = vec![
-                own.strategy.name().to_owned(),
-                Metric::Placed.unit().format(histogram.len() as f64),
-            ];
+            let mut row = vec![own.label.clone(), Metric::Placed.unit().format(histogram.len() as f64)];
             row.extend(
                 PERCENTILES
                     .iter()

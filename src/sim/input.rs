@@ -56,6 +56,10 @@ pub enum NodeAction {
     Leave,
     /// Its labels change: `None` removes one.
     Relabel(Vec<(String, Option<String>)>),
+    /// Its daemon misbehaves as the event with this number in [`Plan::events`](super::Plan::events) says.
+    Misbehave(usize),
+    /// It behaves again after that event.
+    Behave(usize),
     /// Its health indicator changes, 0 to 100.
     Health(u8),
 }

@@ -52,7 +52,7 @@ impl<'a> NodeEvents<'a> {
                 match &event.when {
                     When::At { time, stagger } => {
                         let stagger = stagger.saturating_mul(u32::try_from(place).unwrap_or(u32::MAX));
-                        events.add(*time + stagger, *node, &event.action, &mut rng);
+                        events.add(*time + stagger, *node, (number, &event.action), &mut rng);
                     }
                     When::Random { between } => {
                         let first = Time::ZERO + Duration::from_nanos(between.sample(&mut rng));
@@ -75,7 +75,7 @@ impl<'a> NodeEvents<'a> {
         events
     }
 
-    fn add(&mut self, time: Time, node: usize, action: &Action, rng: &mut ChaCha8Rng) {
+    fn add(&mut self, time: Time, node: usize, (number, action): (usize, &Action), rng: &mut ChaCha8Rng) {
         let mut at = |time: Time, change: NodeAction| {
             self.fixed += 1;
             self.queue.add(time, Due::Fixed(NodeInput { node, change }));
@@ -101,6 +101,12 @@ impl<'a> NodeEvents<'a> {
             Action::Join => at(time, NodeAction::Join),
             Action::Leave => at(time, NodeAction::Leave),
             Action::Relabel(labels) => at(time, NodeAction::Relabel(labels.clone())),
+            Action::Misbehave { lasts, .. } => {
+                at(time, NodeAction::Misbehave(number));
+                if let Some(lasts) = lasts {
+                    at(time + *lasts, NodeAction::Behave(number));
+                }
+            }
             Action::Health(health) => at(time, NodeAction::Health(*health)),
         }
     }

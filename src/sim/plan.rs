@@ -276,8 +276,34 @@ pub enum Action {
     Leave,
     /// Its labels change: `None` removes one.
     Relabel(Vec<(String, Option<String>)>),
+    /// Its daemon misbehaves, and no run takes notice.
+    Misbehave {
+        /// How.
+        misconduct: Box<Misconduct>,
+        /// Until it behaves again; `None`: until the next such event.
+        lasts: Option<Duration>,
+    },
     /// Its health indicator changes, 0 to 100.
     Health(u8),
+}
+
+/// How a daemon misbehaves; by default not at all.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Misconduct {
+    /// Nobody can connect.
+    pub refuse: bool,
+    /// Requests are never answered.
+    pub hang: bool,
+    /// Answers make no sense.
+    pub garbage: bool,
+    /// Requests are answered with this status.
+    pub status: Option<u16>,
+    /// Answers take so many nanoseconds longer.
+    pub delay: Option<Sampler>,
+    /// The streams of its events break off.
+    pub drop_events: bool,
+    /// It ends, and comes back with its containers.
+    pub crash: bool,
 }
 
 /// How to run.

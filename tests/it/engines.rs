@@ -1,7 +1,10 @@
 //! Simulated engines, in one process with those who ask them.
 
 mod answers;
+mod crowd;
+mod files;
 mod hostile;
+mod load;
 mod manager;
 mod orders;
 mod parity;

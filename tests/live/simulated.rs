@@ -12,8 +12,9 @@ use crate::manager::stores::{Kind, Server, list};
 use crate::manager::{Manager, eventually};
 use crate::runner::{Case, cases};
 
-pub const CASES: [Case; 3] = cases!(simulated:
+pub const CASES: [Case; 4] = cases!(simulated:
     every_docker_takes_an_engine_for_a_daemon,
+    files_and_images_go_in_and_come_out,
     compose_takes_an_engine_for_a_daemon needs Compose,
     engines_are_in_a_store_for_as_long_as_they_run needs Etcd,
 );
@@ -153,6 +154,57 @@ fn every_docker_takes_an_engine_for_a_daemon() {
             );
         }
         assert_eq!(docker.ok(["ps", "-aq"]), "");
+    }
+}
+
+/// Commands in their order, the code that each ends with, and what it says. `DIR` is a directory with a file `page`, an
+/// archive `snap.tar` once it was saved, and a Dockerfile.
+const FILES: [(&[&str], i32, &str); 17] = [
+    (&["pull", "busybox"], 0, ""),
+    (&["run", "-d", "--name", "web", "busybox"], 0, ""),
+    (&["cp", "DIR/page", "web:/tmp/"], 0, ""),
+    (&["cp", "web:/tmp/page", "DIR/back"], 0, ""),
+    (&["cp", "web:/tmp/page", "-"], 0, "hello from a file"),
+    (&["cp", "web:/nowhere", "-"], 1, "/nowhere"),
+    (&["diff", "web"], 0, "A /tmp/page"),
+    (&["export", "-o", "DIR/web.tar", "web"], 0, ""),
+    (&["commit", "web", "snap:1"], 0, "sha256:"),
+    (&["save", "-o", "DIR/snap.tar", "snap:1"], 0, ""),
+    (&["rmi", "snap:1"], 0, "Untagged: snap:1"),
+    (&["load", "-i", "DIR/snap.tar"], 0, "Loaded image: snap:1"),
+    (&["build", "-t", "built:1", "DIR"], 0, "built:1"),
+    (&["image", "inspect", "-f", "{{.Config.Labels.a}}", "built:1"], 0, "b"),
+    (&["create", "--name", "made", "built:1"], 0, ""),
+    (&["cp", "made:/www/page", "-"], 0, "hello from a file"),
+    (&["push", "built:1"], 1, "push images nowhere"),
+];
+
+fn files_and_images_go_in_and_come_out() {
+    let count = Client::every_docker(ENDPOINT).len();
+    for number in 0..count {
+        let _engines = Engines::start();
+        let directory = guardian::laboratory()
+            .expect("in the laboratory")
+            .join(format!("files-{number}"));
+        fs::create_dir_all(&directory).expect("a directory");
+        fs::write(directory.join("page"), "hello from a file\n").expect("a file");
+        let dockerfile = "FROM busybox\nCOPY page /www/\nLABEL a=b\n";
+        fs::write(directory.join("Dockerfile"), dockerfile).expect("a file");
+        let docker = Client::every_docker(ENDPOINT).swap_remove(number);
+        for (words, code, told) in FILES {
+            let words: Vec<String> = words
+                .iter()
+                .map(|word| word.replace("DIR", &directory.display().to_string()))
+                .collect();
+            let output = docker.run(&words);
+            let said = format!("{}{}", output.out, output.err);
+            assert!(
+                output.code == Some(code) && said.contains(told),
+                "{words:?}: {output:?}"
+            );
+        }
+        let back = fs::read_to_string(directory.join("back")).expect("it was copied out");
+        assert_eq!(back, "hello from a file\n");
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::system::{instant, pruned};
-use super::{Answered, Ask, Reply, not_found, show};
+use super::{Answered, Ask, Reply, files, not_found, show};
 use crate::docker::json::{self, Map};
 use crate::docker::{Filters, words};
 use crate::engines::follow::{Attached, Follow, Later, Session, Until};
@@ -270,14 +270,14 @@ fn about_one(model: &mut Model, ask: &Ask, method: &str, id: &str, rest: &[&str]
             let titles = ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"];
             Ok(Reply::Json(200, json!({ "Titles": titles, "Processes": [process] })))
         }
-        ("GET", ["changes"]) => Ok(Reply::Json(200, Value::Null)),
+        ("GET", ["changes"]) => Ok(Reply::Json(200, files::changes(model, id))),
         ("POST", ["exec"]) => {
             let exec = model.create_exec(id, &ask.object()?)?;
             Ok(Reply::Json(201, json!({ "Id": exec })))
         }
-        (_, ["archive" | "export" | "copy" | "checkpoints", ..]) => {
-            Err(Refusal::new(501, "the containers of simulated engines have no files"))
-        }
+        (_, ["archive"]) => files::archive(model, ask, method, id),
+        ("GET", ["export"]) => files::export(model, id),
+        (_, ["checkpoints", ..]) => Err(Refusal::new(501, "simulated engines make no checkpoints of processes")),
         _ => Err(not_found()),
     }
 }

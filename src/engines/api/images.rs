@@ -3,13 +3,12 @@
 use serde_json::{Value, json};
 
 use super::system::pruned;
-use super::{Answered, Ask, Reply, not_found, show};
+use super::{Answered, Ask, Reply, files, not_found, show};
 use crate::docker::json;
 use crate::docker::json::Map;
 use crate::engines::follow::Follow;
 use crate::engines::model::image::{ImageRecord, tagged};
 use crate::engines::model::{Model, Refusal};
-use crate::model::Labels;
 
 pub(super) fn answer(model: &mut Model, ask: &Ask, method: &str, rest: &[&str]) -> Answered {
     let no_image = |name: &str| Refusal::new(404, format!("No such image: {}", tagged(name)));
@@ -17,10 +16,7 @@ pub(super) fn answer(model: &mut Model, ask: &Ask, method: &str, rest: &[&str]) 
         ("GET", ["json"]) => list(model, ask),
         ("GET", ["search"]) => Ok(Reply::Json(200, json!([]))),
         ("POST", ["create"]) => create(model, ask),
-        ("POST", ["load"]) => {
-            let name = model.load("loaded");
-            Ok(Reply::Json(200, json!({ "stream": format!("Loaded image: {name}\n") })))
-        }
+        ("POST", ["load"]) => files::load(model, ask),
         ("POST", ["prune"]) => {
             let dangling = !ask.filters()?.asks_for("dangling", "false");
             let unused = |image: &&ImageRecord| {
@@ -46,9 +42,13 @@ pub(super) fn answer(model: &mut Model, ask: &Ask, method: &str, rest: &[&str]) 
             }
             Ok(Reply::Json(200, shown))
         }
-        ("GET", ["get"] | [.., "get"]) | ("POST", [.., "push"]) => {
-            Err(Refusal::new(501, "the images of simulated engines have no content"))
+        ("GET", ["get"]) => {
+            let names = ask.query.iter().filter(|(key, _)| key == "names");
+            let names: Vec<String> = names.map(|(_, name)| name.clone()).collect();
+            files::save(model, &names)
         }
+        ("GET", [name @ .., "get"]) => files::save(model, &[name.join("/")]),
+        ("POST", [.., "push"]) => Err(Refusal::new(501, "simulated engines push images nowhere")),
         // Names of images may have slashes.
         ("GET", [name @ .., "json"]) => {
             let name = name.join("/");
@@ -121,7 +121,7 @@ fn list(model: &Model, ask: &Ask) -> Answered {
         .images
         .iter()
         .filter(|image| image.complete && named(image) && dangling(image));
-    let images = images.filter(|_| filters.labels_match("label", &Labels::new()));
+    let images = images.filter(|image| filters.labels_match("label", &image.labels));
     let shown: Vec<Value> = images.map(|image| show::image_listed(model, image)).collect();
     Ok(Reply::Json(200, shown.into()))
 }
@@ -167,17 +167,4 @@ fn create(model: &mut Model, ask: &Ask) -> Answered {
             size,
         }),
     })
-}
-
-pub(super) fn commit(model: &mut Model, ask: &Ask) -> Answered {
-    let id = model.find(ask.parameter("container"))?;
-    let repo = match ask.parameter("repo") {
-        "" => format!("commit-{}", &id[..12]),
-        repo => repo.to_owned(),
-    };
-    let tag = ask.parameter("tag");
-    let name = model.load(&if tag.is_empty() { repo } else { format!("{repo}:{tag}") });
-    model.tell_of(&id, "commit", &[("comment", ask.parameter("comment").to_owned())]);
-    let image = model.image(&name).map(|image| image.id.clone());
-    Ok(Reply::Json(201, json!({ "Id": image })))
 }

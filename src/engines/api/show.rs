@@ -227,6 +227,14 @@ pub fn pid(container: &Container) -> u64 {
     1000 + u64::from_str_radix(&container.id[..6], 16).unwrap_or(0) % 30_000
 }
 
+/// The labels of an image; nothing if it has none.
+fn shown_labels(image: &ImageRecord) -> Value {
+    match image.labels.is_empty() {
+        true => Value::Null,
+        false => json!(image.labels),
+    }
+}
+
 /// An image in a list.
 pub fn image_listed(model: &Model, image: &ImageRecord) -> Value {
     let users = model
@@ -236,7 +244,7 @@ pub fn image_listed(model: &Model, image: &ImageRecord) -> Value {
     json!({
         "Id": image.id, "ParentId": "", "RepoTags": image.tags, "RepoDigests": image.digests,
         "Created": image_created(), "Size": image.size, "VirtualSize": image.size, "SharedSize": -1,
-        "Labels": null, "Containers": users.count(),
+        "Labels": shown_labels(image), "Containers": users.count(),
     })
 }
 
@@ -251,7 +259,7 @@ pub fn image_inspected(image: &ImageRecord) -> Value {
     json!({
         "Id": image.id, "RepoTags": image.tags, "RepoDigests": image.digests, "Parent": "", "Comment": "",
         "Created": "2024-01-01T00:00:00Z", "Container": "", "DockerVersion": "", "Author": "",
-        "Config": { "Env": [], "Cmd": ["sh"], "Labels": null, "Entrypoint": null, "ExposedPorts": null, "Volumes": null },
+        "Config": { "Env": [], "Cmd": ["sh"], "Labels": shown_labels(image), "Entrypoint": null, "ExposedPorts": null, "Volumes": null },
         "ContainerConfig": {}, "Architecture": "amd64", "Os": "linux", "Size": image.size, "VirtualSize": image.size,
         "GraphDriver": { "Data": null, "Name": "overlay2" },
         "RootFS": { "Type": "layers", "Layers": layers.collect::<Vec<_>>() },

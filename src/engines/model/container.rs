@@ -1,5 +1,6 @@
 //! One container of an engine: what it was created with, and how it stands.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -10,6 +11,7 @@ use crate::model::{Labels, Time};
 use crate::scenario::units;
 use crate::sim::{Life, Phase, Restart, RestartDelay};
 
+use super::files::Files;
 use super::{Model, Refusal};
 
 /// Label, or variable of the environment, that says how long a container runs each time: `30s`, or `forever`.
@@ -117,6 +119,8 @@ pub struct Container {
     pub ports: Vec<Port>,
     pub endpoints: Vec<Endpoint>,
     pub mounts: Vec<Mount>,
+    /// Its files, shared with its image until they change.
+    pub files: Arc<Files>,
     /// Input that came before the process was there, and whether there will be no more.
     pub early_input: Vec<u8>,
     pub input_ended: bool,
@@ -195,6 +199,7 @@ impl Container {
             ports: Vec::new(),
             endpoints: Vec::new(),
             mounts: Vec::new(),
+            files: Files::usual(),
             early_input: Vec::new(),
             input_ended: false,
             log: std::collections::VecDeque::new(),

@@ -1,9 +1,12 @@
 //! The images of an engine, and how they get there: layer by layer, as in simulated runs.
 
+use std::sync::Arc;
+
 use crate::docker::json::Map;
 use crate::model::{Labels, Time};
 use crate::sim::{ClassPlan, Layer, Source};
 
+use super::files::Files;
 use super::{Due, Model, Refusal, hash};
 
 /// What references begin with that no registry has.
@@ -27,6 +30,10 @@ pub struct ImageRecord {
     pub complete: bool,
     /// Its size in bytes.
     pub size: u64,
+    /// Its files, if it was made of some.
+    pub files: Option<Arc<Files>>,
+    /// Its labels.
+    pub labels: Labels,
 }
 
 /// A pull that is under way.
@@ -113,6 +120,8 @@ impl Model {
             size: if layers.is_empty() { UNKNOWN_BYTES } else { size },
             layers,
             complete,
+            files: None,
+            labels: Labels::new(),
         };
         match reference.split_once('@') {
             Some(_) => image.digests.push(reference.to_owned()),
@@ -133,8 +142,8 @@ impl Model {
         self.images.push(Model::record(&reference, layers, true));
     }
 
-    /// Begins to pull an image.
-    pub fn pull(&mut self, reference: &str) -> Result<Pulling, Refusal> {
+    /// Refuses what no registry has.
+    pub fn refuse_nowhere(&self, reference: &str) -> Result<(), Refusal> {
         let reference = tagged(reference);
         if reference.starts_with(NOWHERE) {
             let (name, _) = reference.split_once([':', '@']).unwrap_or((&reference, ""));
@@ -144,6 +153,13 @@ impl Model {
             );
             return Err(Refusal::new(404, text));
         }
+        Ok(())
+    }
+
+    /// Begins to pull an image.
+    pub fn pull(&mut self, reference: &str) -> Result<Pulling, Refusal> {
+        self.refuse_nowhere(reference)?;
+        let reference = tagged(reference);
         let layers = self.planned_layers(&reference);
         let known = self.image(&reference).is_some();
         let pull = match known {
@@ -223,6 +239,62 @@ impl Model {
         }
         self.tell_of_image(&reference, "load");
         reference
+    }
+
+    /// Adds an image that is made of files, or gives one that is there further names, and gives its ID. Events tell of each
+    /// name with this action.
+    pub fn add_image(
+        &mut self,
+        digits: &str,
+        tags: &[String],
+        files: Arc<Files>,
+        labels: Labels,
+        action: &str,
+    ) -> String {
+        let id = format!("sha256:{digits}");
+        let tags: Vec<String> = tags.iter().map(|tag| tagged(tag)).collect();
+        for image in &mut self.images {
+            image.tags.retain(|own| !tags.contains(own));
+        }
+        match self.images.iter_mut().find(|image| image.id == id) {
+            Some(image) => image.tags.extend(tags.iter().cloned()),
+            None => self.images.push(ImageRecord {
+                id: id.clone(),
+                tags: tags.clone(),
+                digests: Vec::new(),
+                layers: Vec::new(),
+                complete: true,
+                size: UNKNOWN_BYTES,
+                files: Some(files),
+                labels,
+            }),
+        }
+        for tag in tags {
+            self.tell("image", action, &id, Labels::from([("name".to_owned(), tag)]));
+        }
+        id
+    }
+
+    /// The files of a container, with the directories that are mounted into it.
+    pub fn files_of(&self, id: &str) -> Arc<Files> {
+        let Some(container) = self.containers.get(id) else {
+            return Files::usual();
+        };
+        let mut files = Arc::clone(&container.files);
+        for mount in &container.mounts {
+            if files.get(&mount.target).is_none() {
+                // A mount below a file is nowhere, as on a daemon that would not start it.
+                let _ = Arc::make_mut(&mut files).put(&mount.target, super::files::Node::directory());
+            }
+        }
+        files
+    }
+
+    /// Replaces the files of a container.
+    pub fn set_files(&mut self, id: &str, files: Arc<Files>) {
+        if let Some(container) = self.containers.get_mut(id) {
+            container.files = files;
+        }
     }
 
     /// Removes a name of an image, and the image with its last one. What was done, line by line.

@@ -57,7 +57,8 @@ impl Model {
         if image.is_empty() {
             return Err(Refusal::new(400, "No image specified"));
         }
-        let Some(image_id) = self.image(&image).map(|image| image.id.clone()) else {
+        let found = self.image(&image).map(|image| (image.id.clone(), image.files.clone()));
+        let Some((image_id, files)) = found else {
             return Err(Refusal::new(
                 404,
                 format!("No such image: {}", super::image::tagged(&image)),
@@ -77,6 +78,9 @@ impl Model {
         let networking = json::remove(&mut config, "NetworkingConfig");
         let mut container = Container::read(self, id.clone(), name, config)?;
         container.image_id = image_id;
+        if let Some(files) = files {
+            container.files = files;
+        }
         self.attach_networks(&mut container, networking.as_ref())?;
         self.attach_mounts(&mut container);
         self.containers.insert(id.clone(), container);

@@ -82,6 +82,33 @@ pub(in crate::scenario) enum EventAction {
         #[schemars(example = serde_json::json!({ "zone": "b", "old": false }))]
         labels: IndexMap<String, NewLabel>,
     },
+    /// Its daemon misbehaves. This is for engines that are served (`swarmlab engines`); simulated runs, which ask no daemon,
+    /// take no notice.
+    Misbehave {
+        /// How long, before it behaves again. Default: until the next such event.
+        lasts: Option<Text<Duration>>,
+        /// Nobody can connect; who is connected stays so.
+        #[serde(default)]
+        refuse: bool,
+        /// Requests are taken and never answered.
+        #[serde(default)]
+        hang: bool,
+        /// Answers are no JSON, nor anything else.
+        #[serde(default)]
+        garbage: bool,
+        /// Every request is answered with this status.
+        #[schemars(range(min = 400, max = 599))]
+        status: Option<u16>,
+        /// Answers take so much longer, by the clock of the world.
+        delay: Option<Amount<Text<Duration>>>,
+        /// The streams of its events break off, once.
+        #[serde(default)]
+        drop_events: bool,
+        /// It ends at once and is back afterwards, with its containers, which have exited. (Those of one that fails are
+        /// lost.)
+        #[serde(default)]
+        crash: bool,
+    },
     /// Its health indicator changes.
     Health {
         /// The new value: 100 is healthy, 0 takes no containers.

@@ -4,7 +4,7 @@ use crate::model::Time;
 use crate::scenario::diagnostic::Code;
 use crate::scenario::format::{Amount, ClusterTable, EventAction, EventTable, NewLabel, Text};
 use crate::scenario::path::Path;
-use crate::sim::{Action, EventPlan, NodePlan, Sampler, When};
+use crate::sim::{Action, EventPlan, Misconduct, NodePlan, Sampler, When};
 
 use super::{Report, amount, selector};
 
@@ -125,6 +125,35 @@ fn action(action: &EventAction, path: &Path, report: &mut Report<'_>) -> Action 
                 NewLabel::Removed(_) => (name.clone(), None),
             });
             Action::Relabel(changes.collect())
+        }
+        EventAction::Misbehave {
+            lasts,
+            refuse,
+            hang,
+            garbage,
+            status,
+            delay,
+            drop_events,
+            crash,
+        } => {
+            let delay = delay.as_ref().map(|delay| span(delay, &path.key("delay"), report));
+            let misconduct = Misconduct {
+                refuse: *refuse,
+                hang: *hang,
+                garbage: *garbage,
+                status: *status,
+                delay,
+                drop_events: *drop_events,
+                crash: *crash,
+            };
+            if lasts.is_some() && misconduct == Misconduct::default() {
+                let help = "say what: refuse, hang, garbage, status, delay, drop-events or crash";
+                report.impossible(&path.key("lasts"), "nothing is wrong with the daemon", help);
+            }
+            Action::Misbehave {
+                misconduct: Box::new(misconduct),
+                lasts: lasts.map(|lasts| lasts.0),
+            }
         }
         EventAction::Health { value } => Action::Health(*value),
     }

@@ -115,6 +115,8 @@ impl World<'_> {
                     self.tell_node(observer, idx, NodeEvent::Health(*health));
                 }
             }
+            // Nobody asks a daemon here.
+            NodeAction::Misbehave(_) | NodeAction::Behave(_) => return,
             // What cannot happen now: see `NodeAction`.
             NodeAction::Fail
             | NodeAction::Recover

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http_body_util::BodyExt;
 use hyper::Method;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -274,4 +275,76 @@ async fn what_a_container_reads_before_and_after_its_start_is_echoed_though_it_i
     );
     let (status, _) = cluster.ask(0, Method::GET, "/containers/web/json", "").await;
     assert_eq!(status, 404);
+}
+
+/// What the standalone Swarm of Docker asks an engine before it takes it in, in its order (`live-manager.md` §4), and how it
+/// places a container: in version 1.40 of the API, and 1.30 in its last release.
+#[tokio::test]
+async fn every_call_of_the_originals_manager_is_answered() {
+    let cluster = Cluster::start(nodes(1)).await;
+    let info = cluster.json(0, Method::GET, "/info", "").await;
+    for field in [
+        "ID",
+        "Name",
+        "NCPU",
+        "MemTotal",
+        "Labels",
+        "SystemTime",
+        "ServerVersion",
+        "OperatingSystem",
+    ] {
+        assert!(!info[field].is_null(), "{field} is missing in {info}");
+    }
+    assert!(cluster.json(0, Method::GET, "/version", "").await["ApiVersion"].is_string());
+    let client = net::Client::new(cluster.addresses[0].clone(), None, AGES);
+    let ping = hyper::Request::head("/_ping").body(net::empty()).expect("a request");
+    let ping = within(client.send(ping)).await.expect("an answer");
+    assert!(ping.status() == 200 && ping.headers().contains_key("api-version"));
+    for version in ["v1.40", "v1.30"] {
+        let events = hyper::Request::get(format!("/{version}/events")).body(net::empty());
+        let events = within(client.send(events.expect("a request")))
+            .await
+            .expect("an answer");
+        assert_eq!(events.status(), 200);
+        let name = format!("by-{}", version.replace('.', "-"));
+        let body = json!({
+            "Hostname": "", "Image": "busybox", "Cmd": ["sh"], "Env": [], "Labels": {"com.docker.swarm.id": name},
+            "HostConfig": { "CpuShares": 0, "Memory": 1 << 20, "NetworkMode": "default", "RestartPolicy": { "Name": "" } },
+            "NetworkingConfig": { "EndpointsConfig": {} },
+        });
+        let filters = format!("filters=%7B%22name%22%3A%7B%22{name}%22%3Atrue%7D%7D");
+        for (method, target, body, expected) in [
+            (
+                "POST",
+                "images/create?fromImage=busybox&tag=latest".to_owned(),
+                String::new(),
+                200,
+            ),
+            ("POST", format!("containers/create?name={name}"), body.to_string(), 201),
+            ("GET", "containers/json?all=1&limit=0".to_owned(), String::new(), 200),
+            (
+                "GET",
+                format!("containers/json?all=1&{filters}&limit=0"),
+                String::new(),
+                200,
+            ),
+            ("GET", format!("containers/{name}/json"), String::new(), 200),
+            ("GET", "images/json?all=1".to_owned(), String::new(), 200),
+            ("GET", "volumes".to_owned(), String::new(), 200),
+            ("GET", "networks".to_owned(), String::new(), 200),
+            ("GET", "networks/bridge".to_owned(), String::new(), 200),
+            ("POST", format!("containers/{name}/start"), String::new(), 204),
+            ("DELETE", format!("containers/{name}?force=1&v=1"), String::new(), 204),
+        ] {
+            let method: Method = method.parse().expect("a method");
+            let (status, text) = cluster.ask(0, method, &format!("/{version}/{target}"), &body).await;
+            assert_eq!(status, expected, "{version} {target}: {text}");
+        }
+        let heard = within(events.into_body().frame())
+            .await
+            .expect("an event")
+            .expect("whole");
+        let heard = heard.into_data().expect("data");
+        assert!(heard.windows(4).any(|bytes| bytes == b"pull"), "{heard:?}");
+    }
 }

@@ -33,16 +33,33 @@ fn any_value() -> impl Strategy<Value = Value> {
 fn any_target() -> impl Strategy<Value = String> {
     let word = "(containers|images|networks|volumes|exec|json|create|start|stop|kill|restart|pause|unpause|rename|update|\
                 wait|logs|stats|top|attach|resize|prune|c1|web|busybox|bridge|events|info|version|_ping|system|df|tag|\
-                history|connect|disconnect|commit|auth|load|get|[a-z0-9%é]{0,5}|)";
+                history|connect|disconnect|commit|auth|load|get|archive|export|changes|build|[a-z0-9%é]{0,5}|)";
     let query = "((name|all|limit|filters|since|until|tail|stdout|stderr|follow|signal|condition|fromImage|tag|repo|force|v|\
-                 before|stream|stdin|logs)=(web|c1|1|0|-1|busybox|x:y|%7B%22name%22%3A%5B%22%28%22%5D%7D|\
-                 %7B%22label%22%3A%7B%22a%22%3Atrue%7D%7D|9999999999|removed|next-exit|KILL|[a-z0-9.%]{0,4})&){0,3}";
+                 before|stream|stdin|logs|path|t|dockerfile|names|container)=(web|c1|1|0|-1|busybox|x:y|%7B%22name%22%3A%5B%22%28%22%5D%7D|\
+                 %7B%22label%22%3A%7B%22a%22%3Atrue%7D%7D|9999999999|removed|next-exit|KILL|%2Ftmp|[a-z0-9.%]{0,4})&){0,3}";
     (
         prop::option::of("/v1\\.(24|41|99|1)"),
         prop::collection::vec(word, 0..5),
         query,
     )
         .prop_map(|(version, words, query)| format!("{}/{}?{query}", version.unwrap_or_default(), words.join("/")))
+}
+
+/// An archive whose file is a Dockerfile, a list of images, or anything else; or one that is cut off.
+fn any_archive() -> impl Strategy<Value = Vec<u8>> {
+    let name = "(Dockerfile|manifest.json|[a-z./]{1,9})";
+    let text = "(FROM (busybox|scratch|a)( AS a)?\n((COPY|ADD|LABEL|RUN|WORKDIR|X) [a-z. /=*]{0,9}\n){0,4}|\
+                \\[\\{\"RepoTags\":\\[\"a:1\"\\],\"Layers\":\\[\"[a-z]{0,3}\"\\]\\}\\]|.{0,9})";
+    (name, text, 0_usize..4000).prop_map(|(name, text, length)| {
+        let mut builder = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        // Not every name is one for an archive.
+        let _ = builder.append_data(&mut header, name, text.as_bytes());
+        let mut bytes = builder.into_inner().expect("memory does not fail");
+        bytes.truncate(length.max(1000) * 2);
+        bytes
+    })
 }
 
 proptest! {
@@ -54,7 +71,11 @@ proptest! {
             (
                 "(GET|POST|PUT|DELETE|HEAD|OPTIONS)",
                 any_target(),
-                prop_oneof![any_value().prop_map(|value| value.to_string()), ".{0,20}"],
+                prop_oneof![
+                    any_value().prop_map(|value| value.to_string().into_bytes()),
+                    ".{0,20}".prop_map(String::into_bytes),
+                    any_archive(),
+                ],
                 0_u64..40,
             ),
             1..25,
@@ -69,7 +90,7 @@ proptest! {
             ("/containers/web/start", ""),
             ("/containers/c1/start", ""),
         ];
-        let begin = begin.map(|(target, body)| ("POST".to_owned(), target.to_owned(), body.to_owned(), 0));
+        let begin = begin.map(|(target, body)| ("POST".to_owned(), target.to_owned(), body.as_bytes().to_vec(), 0));
         for (method, target, body, seconds) in begin.into_iter().chain(asks) {
             now = now + std::time::Duration::from_secs(seconds);
             model.advance(now);
@@ -79,6 +100,7 @@ proptest! {
                 Reply::Json(status, _) | Reply::Empty(status) | Reply::Text(status, _) => {
                     prop_assert!((200..600).contains(&status), "{target}: {status}");
                 }
+                Reply::File { .. } => {}
                 Reply::Later(later) => {
                     let _ = later.poll(&model);
                 }

@@ -10,6 +10,7 @@ use swarmlab::docker::Timeouts;
 use swarmlab::engines::{Crash, Faults};
 use swarmlab::manager::{self, Options};
 use swarmlab::net::Address;
+use swarmlab::sim::Sampler;
 
 use super::{Cluster, ask, nodes};
 use crate::live::{AGES, within};
@@ -107,6 +108,11 @@ async fn what_is_wrong_with_an_engine_is_seen_and_so_is_its_recovery() {
             refuse: true,
             ..Faults::default()
         },
+        // Longer than the manager waits.
+        Faults {
+            delay: Some(Sampler::fixed(5_000_000_000)),
+            ..Faults::default()
+        },
     ];
     for fault in faults {
         let refuses = fault.refuse;
@@ -119,6 +125,29 @@ async fn what_is_wrong_with_an_engine_is_seen_and_so_is_its_recovery() {
         managed.cluster.engines.set_faults(1, Faults::default());
         managed.cluster.engines.bring_back(1);
         managed.until_healthy(3).await;
+    }
+    // An engine that answers, whatever it says, is there: what is known of it holds until it makes sense again.
+    let senseless = [
+        Faults {
+            garbage: true,
+            ..Faults::default()
+        },
+        Faults {
+            status: Some(500),
+            ..Faults::default()
+        },
+        Faults {
+            delay: Some(Sampler::fixed(50_000_000)),
+            ..Faults::default()
+        },
+    ];
+    for fault in senseless {
+        managed.cluster.engines.set_faults(1, fault);
+        // Time for several refreshes.
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        managed.until_healthy(3).await;
+        assert!(managed.get("/containers/json?all=1").await.is_array());
+        managed.cluster.engines.set_faults(1, Faults::default());
     }
     // Without the stream of its events, what happens to it is seen all the same.
     managed.cluster.engines.drop_events(1);

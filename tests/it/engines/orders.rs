@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use swarmlab::net::{self, Address};
 
-use super::{Cluster, ask, nodes};
+use super::{Cluster, ask, nodes, plan};
 use crate::live::within;
 
 async fn order(admin: &Address, method: Method, target: &str, body: &str) -> (u16, Value) {
@@ -118,4 +118,83 @@ async fn orders_that_make_no_sense_change_nothing() {
         );
     }
     assert_eq!(cluster.ask(0, Method::GET, "/info", "").await.0, 200);
+}
+
+#[tokio::test]
+async fn the_scenario_orders_every_fault_and_takes_it_back() {
+    let events = [
+        ("n-1", "status = 503"),
+        ("n-2", "garbage = true"),
+        (
+            "n-3",
+            "delay = { distribution = \"uniform\", low = \"60ms\", high = \"70ms\" }",
+        ),
+        ("n-4", "hang = true"),
+        ("n-5", "refuse = true"),
+        ("n-6", "crash = true"),
+        ("n-7", "drop-events = true"),
+    ];
+    let events = events.map(|(nodes, fault)| {
+        format!("[[events]]\naction = \"misbehave\"\nat = \"60s\"\nlasts = \"5m\"\nnodes = \"{nodes}\"\n{fault}\n")
+    });
+    let plan = plan(&format!(
+        "[run]\nduration = \"1h\"\n[cluster.nodes.n]\ncount = 7\ncpus = 4\nmemory = \"8GiB\"\n\
+         [workload.none]\narrivals = {{ process = \"at-start\", count = 1 }}\ncpus = 1\nmemory = \"1MiB\"\n{}",
+        events.concat()
+    ));
+    // A minute is half a second, and five of them are two and a half.
+    let cluster = Cluster::fast(plan, 120.0).await;
+    let body = r#"{"Image":"busybox","Labels":{"swarmlab.lifetime":"forever"}}"#;
+    cluster
+        .ask(5, Method::POST, "/images/create?fromImage=busybox&tag=latest", "")
+        .await;
+    cluster.ask(5, Method::POST, "/containers/create?name=kept", body).await;
+    cluster.ask(5, Method::POST, "/containers/kept/start", "").await;
+    let address = cluster.addresses[6].clone();
+    let broken = tokio::spawn(async move { hears_the_end(&address).await });
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    assert_eq!(cluster.ask(0, Method::GET, "/info", "").await.0, 503);
+    assert!(cluster.ask(1, Method::GET, "/info", "").await.1.contains("gibberish"));
+    let begun = Instant::now();
+    assert_eq!(cluster.ask(2, Method::GET, "/_ping", "").await.0, 200);
+    assert!(begun.elapsed() >= Duration::from_millis(60));
+    let asked = cluster.ask(3, Method::GET, "/info", "");
+    assert!(tokio::time::timeout(Duration::from_millis(100), asked).await.is_err());
+    for gone in [4, 5] {
+        let dialled = net::dial(&cluster.addresses[gone], None, Duration::from_secs(5)).await;
+        assert!(dialled.is_err(), "n-{}", gone + 1);
+    }
+    assert!(broken.await.expect("no panic"), "the stream of events breaks off");
+    let well = async {
+        for engine in 0..7 {
+            while net::dial(&cluster.addresses[engine], None, Duration::from_secs(5))
+                .await
+                .is_err()
+            {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+        while cluster.ask(3, Method::GET, "/_ping", "").await.0 != 200 {}
+        while cluster.ask(0, Method::GET, "/info", "").await.0 != 200 {}
+    };
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    within(well).await;
+    assert!(!cluster.ask(1, Method::GET, "/info", "").await.1.contains("gibberish"));
+    let kept = cluster.json(5, Method::GET, "/containers/kept/json", "").await;
+    assert_eq!(
+        kept["State"]["Status"], "exited",
+        "it kept its container, which has ended"
+    );
+}
+
+/// Whether a stream of events ends, or breaks off.
+async fn hears_the_end(address: &Address) -> bool {
+    use http_body_util::BodyExt;
+    let client = net::Client::new(address.clone(), None, Duration::from_secs(5));
+    let request = hyper::Request::get("/events").body(net::empty()).expect("a request");
+    let Ok(answer) = client.send(request).await else {
+        return false;
+    };
+    let heard = tokio::time::timeout(Duration::from_secs(10), answer.into_body().collect()).await;
+    heard.is_ok()
 }

@@ -21,6 +21,9 @@ const PERCENTILES: [f64; 4] = [50.0, 90.0, 99.0, 99.9];
 const PUBLISHED_RUN: [f64; 3] = [230.0, 250.0, 400.0];
 const PUBLISHED_INFO: [f64; 3] = [150.0, 200.0, 360.0];
 
+/// Kinds of errors that are printed.
+const ERRORS_SHOWN: usize = 10;
+
 /// What is shown.
 pub struct Shown<'a> {
     pub plan: &'a Plan,
@@ -348,8 +351,12 @@ impl Shown<'_> {
                 "Memory and processor time are not measured: this system does not tell them.\n"
             )?;
         }
-        for error in self.errors() {
+        let errors = self.errors();
+        for error in errors.iter().take(ERRORS_SHOWN) {
             writeln!(out, "{error}")?;
+        }
+        if let Some(more @ 1..) = errors.len().checked_sub(ERRORS_SHOWN) {
+            writeln!(out, "and {more} errors of other kinds, which are in live.json")?;
         }
         writeln!(
             out,
