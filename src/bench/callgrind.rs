@@ -17,6 +17,9 @@ const COUNTED: u64 = 128;
 /// Valgrind's name for the function that is counted.
 const FUNCTION: &str = "*swarmlab*bench*serve*counted_decisions*";
 
+/// How the allocator goes by what is asked of it alone.
+const ALLOCATOR: &str = "dirty_decay_ms:-1,muzzy_decay_ms:-1,experimental_tcache_gc:false";
+
 /// Counts instructions.
 #[derive(Clone, Debug)]
 pub struct Callgrind {
@@ -81,6 +84,8 @@ impl Callgrind {
         // What the environment holds moves the stack, and with it a few instructions.
         let path = env::var_os("PATH").unwrap_or_default();
         command.env_clear().env("PATH", path);
+        // The allocator tidies up by the clock, at different points of two runs.
+        command.env("_RJEM_MALLOC_CONF", ALLOCATOR);
         let mut worker = Worker::start_with(command, program, subject, interrupted)?;
         worker.prepare(case)?;
         worker.count(COUNTED)?;
