@@ -146,7 +146,8 @@ impl ZooKeeper {
     }
 
     pub async fn grant(&self, ttl: Duration) -> Result<Lease, StoreError> {
-        let session = self.connect(ttl).await?;
+        // A session ends with the tick after its time is over.
+        let session = self.connect(ttl - ttl / 8).await?;
         let id = format!("{:?}", session.session_id());
         // The servers have their own bounds. A server that fails may have heard of the last sign of life and not told
         // the one that counts, which happens at least twice per tick: a third is more than that.
