@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Measured, Placed};
-use crate::cluster::{Cluster, NewNode, NodeChange, Placement};
+use crate::cluster::{Cluster, NodeChange, Placement};
 use crate::metrics::{Recorder, RunRecord, Setup};
 use crate::model::{ContainerIdx, NodeIdx, Request, Time};
 use crate::scheduler::SoftRules;
@@ -101,14 +101,7 @@ impl<'a> World<'a> {
     fn new(plan: &'a Plan, setup: &'a Setup) -> World<'a> {
         let mut cluster = Cluster::new();
         let add = |planned: &'a crate::sim::NodePlan| {
-            let idx = cluster.add_node(NewNode {
-                id: planned.name.clone(),
-                name: planned.name.clone(),
-                capacity: planned.capacity,
-                overcommit: planned.overcommit,
-                labels: planned.labels.clone(),
-                extra: planned.extra.clone(),
-            });
+            let idx = cluster.add_node(planned.new_node());
             if !planned.present {
                 cluster.update_node(idx, NodeChange::Schedulable(false));
             }

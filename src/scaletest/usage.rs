@@ -35,7 +35,7 @@ impl Usage {
 }
 
 /// Reads `status` and `stat` as `proc(5)` describes them.
-#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+#[cfg(any(target_os = "linux", test))]
 fn parse(status: &str, stat: &str, ticks_a_second: u64) -> Option<Usage> {
     let kibibytes = |key: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(key))?;

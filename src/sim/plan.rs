@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cluster::NewNode;
 use crate::model::{Labels, Name, Overcommit, Request, Resources, Time};
 use crate::scheduler::{Filter, Strategy, Strict};
 
@@ -44,6 +45,20 @@ pub struct NodePlan {
     pub bandwidth: Option<u64>,
     /// Whether it is in the cluster from the start (others may join by an event).
     pub present: bool,
+}
+
+impl NodePlan {
+    /// The node as a cluster is given it, whose ID is its name.
+    pub fn new_node(&self) -> NewNode {
+        NewNode {
+            id: self.name.clone(),
+            name: self.name.clone(),
+            capacity: self.capacity,
+            overcommit: self.overcommit,
+            labels: self.labels.clone(),
+            extra: self.extra.clone(),
+        }
+    }
 }
 
 /// An image whose pull takes time.

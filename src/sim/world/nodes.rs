@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::cluster::{HEALTHY, NewNode, NodeChange};
+use crate::cluster::{HEALTHY, NodeChange};
 use crate::model::{Labels, NodeIdx, ReschedulePolicy};
 
 use super::{Event, JobIdx, NodeState, World};
@@ -13,14 +13,7 @@ use crate::sim::observation::{NodeEvent, Observation, Observer};
 impl World<'_> {
     pub(super) fn add_nodes(&mut self) {
         for (number, planned) in self.plan.nodes.iter().enumerate() {
-            let idx = self.cluster.add_node(NewNode {
-                id: planned.name.clone(),
-                name: planned.name.clone(),
-                capacity: planned.capacity,
-                overcommit: planned.overcommit,
-                labels: planned.labels.clone(),
-                extra: planned.extra.clone(),
-            });
+            let idx = self.cluster.add_node(planned.new_node());
             self.nodes.push(NodeState {
                 idx,
                 present: planned.present,
