@@ -162,8 +162,9 @@ impl Cluster {
     /// Reserves room for a container that the node has yet to report: from now on it counts as placed. The container
     /// has no ID yet.
     ///
-    /// As in the original, a pending container that alone exceeds the node's totals is left out of its sums until it
-    /// is committed (`scheduling.md` §7.2).
+    /// A pending container that alone exceeds the node's totals is left out of its sums until it is committed. Unlike
+    /// in the original, it counts in every other respect: it has its slot, its ports, its name and its labels. There, it
+    /// does not exist on the node at all until it is reported, so that a second one can be given the same port.
     pub fn place(&mut self, idx: NodeIdx, placement: Placement) -> Result<ContainerIdx, PlaceError> {
         if !self.has_node(idx) {
             return Err(PlaceError::NoSuchNode);

@@ -13,5 +13,5 @@ pub use id::{ContainerIdx, NodeIdx};
 pub use name::Name;
 pub(crate) use quantity::units;
 pub use quantity::{Bytes, Cpus, Overcommit, Resources};
-pub use request::{Labels, PortBinding, Request, ReschedulePolicy};
+pub use request::{Labels, PortBinding, Request, ReschedulePolicy, is_unspecified};
 pub use time::Time;

@@ -28,7 +28,7 @@ use rand::{Rng, RngExt};
 
 pub use creation::{CreateError, Creation, DaemonError, ReserveError, attempt, reserve};
 pub use explanation::{Explanation, NodeExplanation, Outcome};
-pub use expression::{Expression, ExpressionError, Operator};
+pub use expression::{Expression, ExpressionError, Operator, PatternLimit};
 pub use filter::{Refusal, SoftRules};
 pub use prepared::{Parsed, Prepared};
 pub use rejection::Rejection;

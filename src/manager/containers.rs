@@ -9,7 +9,7 @@ use super::answer::{Answer, Failure, json_answer};
 use super::server::Call;
 use super::state::{Age, ContainerRecord, Engine, EngineId, Placed, State};
 use crate::docker::{Filters, Map, json, words};
-use crate::model::{ContainerIdx, Labels};
+use crate::model::{ContainerIdx, Labels, is_unspecified};
 use crate::net;
 
 /// Entries written to the answer at a time.
@@ -303,8 +303,8 @@ fn add_node(inspected: &mut Map, engine: &Engine) {
 fn lead_to_node(ports: &mut Map, ip: &str) {
     let bindings = ports.values_mut().filter_map(serde_json::Value::as_array_mut).flatten();
     for binding in bindings.filter_map(serde_json::Value::as_object_mut) {
-        let address: Option<std::net::IpAddr> = json::text(binding, "HostIp").parse().ok();
-        if address.is_none_or(|address| address.is_unspecified()) {
+        let address = json::text(binding, "HostIp");
+        if address.parse::<std::net::IpAddr>().is_err() || is_unspecified(address) {
             json::set(binding, "HostIp", ip);
         }
     }

@@ -37,7 +37,8 @@ impl Prepared {
         };
         let constraints = parse(&request.constraints);
         let affinities = parse(&request.affinities);
-        let whitelists = parse(&request.whitelists);
+        let whitelists = request.whitelists.iter();
+        let whitelists: Parsed = whitelists.map(|text| Expression::parse_whitelist(text)).collect();
         let has_soft = [&constraints, &affinities, &whitelists]
             .into_iter()
             .flatten()
@@ -81,12 +82,12 @@ impl Prepared {
     }
 
     /// Equal requests have equal hashes.
-    pub(super) fn hash(&self) -> u64 {
+    pub fn hash(&self) -> u64 {
         self.inner.hash
     }
 
     /// Whether both are the same question to a scheduler.
-    pub(super) fn is_same(&self, other: &Prepared) -> bool {
+    pub fn is_same(&self, other: &Prepared) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
             || (self.inner.hash == other.inner.hash && self.inner.request == other.inner.request)
     }

@@ -1,12 +1,10 @@
 //! What clients are shown of a container, kept so that a list of thirty thousand is written without making any anew.
 
-use std::net::IpAddr;
-
 use serde_json::Value;
 
 use crate::docker::facts::NetworkEndpoint;
 use crate::docker::{ContainerFacts, ContainerState, Map, Timestamp, json, words};
-use crate::model::{ContainerIdx, Labels};
+use crate::model::{ContainerIdx, Labels, is_unspecified};
 
 use super::observe::look;
 use super::{Engine, EngineId, State, Tally};
@@ -129,11 +127,6 @@ fn entry(engine: &Engine, mut listed: Map, labels: &Labels) -> Box<str> {
     // A map of JSON values can always be written.
     let text = serde_json::to_string(&listed).unwrap_or_default();
     text.strip_prefix('{').unwrap_or("}").into()
-}
-
-/// Whether an address stands for every address of its host.
-pub(in crate::manager) fn is_unspecified(address: &str) -> bool {
-    address.parse::<IpAddr>().is_ok_and(|address| address.is_unspecified())
 }
 
 impl State {

@@ -191,10 +191,13 @@ fn node_labels(plan: &Plan) -> BTreeSet<&str> {
 /// Doubts hard constraints on labels that no node ever has.
 fn constraints(class: &ClassTable, labels: &BTreeSet<&str>, path: &Path, report: &mut Report<'_>) {
     for (word, text, path) in request::expressions(class, path) {
+        if word != "constraint" {
+            continue;
+        }
         let Ok(expression) = Expression::parse(&text, Strict::default()) else {
             continue;
         };
-        if word != "constraint" || expression.key() == "node" || labels.contains(expression.key()) {
+        if expression.key() == "node" || labels.contains(expression.key()) {
             continue;
         }
         // A node without the label satisfies `!=`, a soft constraint is dropped, and `*` matches the missing label.

@@ -25,7 +25,11 @@ type Nodes<'a> = Vec<Snapshot<'a>>;
 
 impl<'a> Question<'a> {
     pub fn new(cluster: &'a RefCluster, request: &'a Request, strict: Strict, enforce_soft: bool) -> Question<'a> {
-        let parse = |texts: &[String]| texts.iter().map(|text| RefExpression::parse(text)).collect();
+        let parse = |texts: &[String]| {
+            let texts = texts.iter();
+            texts.map(|text| RefExpression::parse(text, strict.globs)).collect()
+        };
+        let whitelists = request.whitelists.iter();
         Question {
             cluster,
             request,
@@ -33,7 +37,7 @@ impl<'a> Question<'a> {
             enforce_soft,
             affinities: parse(&request.affinities),
             constraints: parse(&request.constraints),
-            whitelists: parse(&request.whitelists),
+            whitelists: whitelists.map(|text| RefExpression::parse_whitelist(text)).collect(),
         }
     }
 }
@@ -117,6 +121,7 @@ fn clash(wanted: &PortBinding, occupied: &PortBinding, strict: Strict) -> bool {
         binding.host_ip.is_empty()
             || address == Ok(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
             || address == Ok(IpAddr::V6(Ipv6Addr::UNSPECIFIED))
+            || address == Ok(IpAddr::V6(Ipv4Addr::UNSPECIFIED.to_ipv6_mapped()))
     };
     let protocol = |binding: &PortBinding| match binding.container_port.find('/') {
         Some(slash) => binding.container_port[slash + 1..].to_owned(),
