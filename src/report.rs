@@ -19,5 +19,5 @@ pub use latency::{bench_csv, bench_json, bench_picture, bench_table, change, jud
 pub use output::{OutputDir, OutputError, PendingFile};
 pub use pictures::{Picture, STEMS, pictures};
 pub use placements::{HEADER as PLACEMENTS_HEADER, Placements, ROW_BYTES, mebibytes, seconds};
-pub use summary::{comparison_table, latency_table, rejections_table, run_json, runs_table, verdicts};
+pub use summary::{comparison_table, latency_table, queue_note, rejections_table, run_json, runs_table, verdicts};
 pub use table::{Align, render as table};

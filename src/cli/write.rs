@@ -13,7 +13,7 @@ use crate::metrics::Comparison;
 use crate::report::{self, OutputDir, Placements, ROW_BYTES};
 use crate::scenario::Scenario;
 use crate::scheduler::{Strategy, Strict};
-use crate::sim::{Arrivals, Plan, Source};
+use crate::sim::{Arrivals, Discipline, Plan, Source};
 
 use super::args::OutputArguments;
 
@@ -164,6 +164,7 @@ impl Results {
             "strategies": self.strategies.iter().map(|strategy| strategy.name()).collect::<Vec<_>>(),
             "filters": run.filters.iter().map(|filter| filter.name()).collect::<Vec<_>>(),
             "strict": strict_names(run.strict),
+            "queue": queue_names(&manifest.scenario.plan),
             "seeds": manifest.seeds,
             "runs_finished": finished,
             "runs_planned": planned,
@@ -199,6 +200,11 @@ pub fn write_pictures(
         }
     }
     Ok(())
+}
+
+/// The disciplines of the queue; none if nobody queues.
+pub fn queue_names(plan: &Plan) -> Vec<&'static str> {
+    plan.disciplines().map(Discipline::name).collect()
 }
 
 fn strict_names(strict: Strict) -> Vec<&'static str> {

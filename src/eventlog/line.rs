@@ -130,7 +130,7 @@ pub enum Line<'a> {
         t: u64,
         /// Name.
         container: Cow<'a, str>,
-        /// Why its last attempt failed; absent if the queue was full.
+        /// Why its last attempt failed, or why no node can ever take it; absent if the queue was full.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Cow<'a, str>>,
     },

@@ -1,9 +1,11 @@
 //! Runs of small plans, told as stories.
 
+mod waiting;
+
 use std::time::Duration;
 
 use crate::cluster::Cluster;
-use crate::model::{Bytes, Cpus, Request, ReschedulePolicy, Time};
+use crate::model::{Bytes, Cpus, Request, ReschedulePolicy, Resources, Time};
 use crate::scheduler::Strategy;
 
 use super::testing::{class, node, plan};
@@ -153,7 +155,10 @@ fn crowded(on_rejection: OnRejection) -> Plan {
 #[test]
 fn the_queue_is_served_first_in_first_out() {
     assert_eq!(
-        tell(&crowded(OnRejection::Queue { limit: Some(2) })),
+        tell(&crowded(OnRejection::Queue {
+            limit: Some(2),
+            discipline: Discipline::Fifo,
+        })),
         "  0.0 big-1 submitted\n\
          \x20 0.0 big-1 placed on n1\n\
          \x20 0.0 big-1 starts\n\

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{Bytes, Cpus, PortBinding};
 use crate::scenario::units::Rate;
@@ -214,13 +214,27 @@ pub(in crate::scenario) enum OnRejection {
         #[schemars(range(min = 1))]
         limit: u32,
     },
-    /// It waits in one queue of the whole cluster, first in first out.
+    /// It waits in one queue of the whole cluster, which is tried in order of arrival whenever the cluster changes.
     Queue {
         /// Longest queue; who finds it full gives up. Default: no limit.
         #[serde(default)]
         #[schemars(range(min = 1))]
         limit: Option<u32>,
+        /// Whether it may be placed before those that came earlier.
+        #[serde(default)]
+        discipline: Discipline,
     },
+}
+
+/// Whether a container in the queue may be placed before those that came earlier.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::scenario) enum Discipline {
+    /// Never: one that finds no place holds up all that come after it.
+    #[default]
+    Fifo,
+    /// If no node takes any of those now. No room is held for those that are passed.
+    Backfill,
 }
 
 fn default_backoff() -> Text<Duration> {

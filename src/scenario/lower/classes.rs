@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use crate::model::Time;
 use crate::scenario::diagnostic::Code;
-use crate::scenario::format::{Arrivals as Written, ClassTable, Lifetime, OnRejection as WrittenRejection};
+use crate::scenario::format::{
+    Arrivals as Written, ClassTable, Discipline as WrittenDiscipline, Lifetime, OnRejection as WrittenRejection,
+};
 use crate::scenario::format::{ScenarioFile, TraceFormat, TraceTable};
 use crate::scenario::path::Path;
 use crate::scenario::trace::{RowRequest, WorkloadFormat};
-use crate::sim::{Arrivals, ClassPlan, ImagePlan, OnRejection, Restart, RestartPlan, Sampler, Source};
+use crate::sim::{Arrivals, ClassPlan, Discipline, ImagePlan, OnRejection, Restart, RestartPlan, Sampler, Source};
 
 use super::request::{self, Template};
 use super::{PLAIN_NAMES, Report, Traces, amount, is_plain_name};
@@ -288,7 +290,13 @@ fn restart(class: &ClassTable, path: &Path, report: &mut Report<'_>) -> RestartP
 fn on_rejection(written: &WrittenRejection, path: &Path, report: &mut Report<'_>) -> OnRejection {
     match written {
         WrittenRejection::Drop {} => OnRejection::Drop,
-        WrittenRejection::Queue { limit } => OnRejection::Queue { limit: *limit },
+        WrittenRejection::Queue { limit, discipline } => OnRejection::Queue {
+            limit: *limit,
+            discipline: match discipline {
+                WrittenDiscipline::Fifo => Discipline::Fifo,
+                WrittenDiscipline::Backfill => Discipline::Backfill,
+            },
+        },
         WrittenRejection::Retry {
             backoff,
             factor,

@@ -82,6 +82,7 @@ mod tests {
             let refused = patterns.of(&number.to_string(), || Err(PatternLimit::Size));
             assert!(refused.is_err() && patterns.by_text.len() <= PATTERNS_MAX);
         }
+        let mut patterns = CompiledPatterns::default();
         for number in 0..100 {
             let kept = patterns.of(&format!("large {number}"), || made("a", BYTES_MAX / 10));
             assert!(kept.is_ok_and(|regex| regex.is_some()));
