@@ -13,6 +13,7 @@ use crate::scenario::path::Path;
 use crate::scenario::trace::{RowRequest, WorkloadFormat};
 use crate::sim::{Arrivals, ClassPlan, Discipline, ImagePlan, OnRejection, Restart, RestartPlan, Sampler, Source};
 
+use super::names::Images;
 use super::request::{self, Template};
 use super::{PLAIN_NAMES, Report, Traces, amount, is_plain_name};
 
@@ -37,6 +38,7 @@ pub(super) fn classes(
         .on_rejection
         .as_ref()
         .map(|written| on_rejection(written, &run_path, report));
+    let images = Images::new(images);
     let mut classes = Vec::new();
     for (name, class) in &file.workload {
         let path = path.key(name);
@@ -45,7 +47,7 @@ pub(super) fn classes(
             report.error_at_key(Code::Impossible, &path, message).help = Some(PLAIN_NAMES.to_owned());
         }
         request::doubt(class, &path, report);
-        super::names::check_image(class.image.as_deref(), images, &path.key("image"), report);
+        images.check(class.image.as_deref(), &path.key("image"), report);
         let own = class
             .on_rejection
             .as_ref()

@@ -16,10 +16,11 @@ pub(super) fn events(
     nodes_are_complete: bool,
     report: &mut Report<'_>,
 ) -> Vec<EventPlan> {
+    let nodes = selector::Nodes::new(nodes);
     let mut events = Vec::new();
     for (index, table) in tables.iter().enumerate() {
         let path = Path::root().key("events").index(index);
-        let (selected, vain) = selector::select(&table.common.nodes, cluster, nodes);
+        let (selected, vain) = selector::select(&table.common.nodes, cluster, &nodes);
         // Those that are not there may be among the missing ones.
         for vain in vain.into_iter().filter(|_| nodes_are_complete) {
             let path = vain

@@ -1,5 +1,6 @@
 //! `[run]`: mostly when to end.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::model::Time;
@@ -81,9 +82,10 @@ pub(super) fn run(table: &RunTable, classes: &[ClassPlan], events: &[EventPlan],
 }
 
 fn unique<T>(list: &[Named<T>], name: impl Fn(&T) -> &'static str, what: &str, path: &Path, report: &mut Report<'_>) {
+    let mut seen = HashSet::new();
     for (index, item) in list.iter().enumerate() {
         let item = name(&item.0);
-        if list[..index].iter().any(|earlier| name(&earlier.0) == item) {
+        if !seen.insert(item) {
             let message = format!("the {what} `{item}` is there twice");
             report.error(Code::Duplicate, &path.index(index), message);
         }
