@@ -2,7 +2,7 @@
 //!
 //! Owns every fact that a decision reads. It is altered only by [`Cluster::add_node`], [`Cluster::update_node`],
 //! [`Cluster::remove_node`], [`Cluster::place`], [`Cluster::commit`], [`Cluster::adopt`], [`Cluster::amend`],
-//! [`Cluster::remove`] and [`Cluster::fail`], each of which keeps the sums and tables true. Must not know filters, strategies, clocks or JSON.
+//! [`Cluster::set_stopped`], [`Cluster::remove`] and [`Cluster::fail`], each of which keeps the sums and tables true. Must not know filters, strategies, clocks or JSON.
 
 mod check;
 mod container;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 pub use container::{Container, Identity};
 pub use image::{Image, repository};
-pub use node::{Extra, HEALTHY, NewNode, Node, NodeChange, OccupiedPort, Used, health_indicator};
+pub use node::{Extra, HEALTHY, HostModePort, NewNode, Node, NodeChange, OccupiedPort, Used, health_indicator};
 pub use report::Report;
 
 use crate::model::{ContainerIdx, Name, NodeIdx, Request, Resources, units};
@@ -183,6 +183,7 @@ impl Cluster {
             node: idx,
             slot: 0,
             pending: true,
+            stopped: false,
             counted: false,
             name: match placement.name.strip_prefix('/') {
                 Some(plain) => plain.into(),
@@ -216,6 +217,31 @@ impl Cluster {
             committed.identity = Some(Box::new(identity));
         }
         self.reinsert(container, committed);
+    }
+
+    /// A container has stopped running, or runs again. It keeps everything that it has; only its ports show it.
+    pub fn set_stopped(&mut self, idx: ContainerIdx, stopped: bool) {
+        let Some(Some(container)) = self.containers.get_mut(idx.index()) else {
+            return;
+        };
+        if container.stopped == stopped {
+            return;
+        }
+        container.stopped = stopped;
+        let node = &mut self.nodes[container.node.index()];
+        let bound = node.ports.iter_mut().filter(|port| port.container == idx);
+        let exposed = node.host_mode_ports.iter_mut().filter(|port| port.container == idx);
+        let mut changed = false;
+        for mark in bound
+            .map(|port| &mut port.stopped)
+            .chain(exposed.map(|port| &mut port.stopped))
+        {
+            (*mark, changed) = (stopped, true);
+        }
+        if changed {
+            node.port_changes += 1;
+            self.journal.record(container.node);
+        }
     }
 
     /// Removes a container, pending or not.
@@ -415,7 +441,7 @@ impl Cluster {
         if !node.ports.is_empty() || !node.host_mode_ports.is_empty() {
             let before = node.ports.len() + node.host_mode_ports.len();
             node.ports.retain(|port| port.container != idx);
-            node.host_mode_ports.retain(|(_, owner)| *owner != idx);
+            node.host_mode_ports.retain(|port| port.container != idx);
             node.port_changes += u64::from(node.ports.len() + node.host_mode_ports.len() != before);
         }
         for name in container.names() {
@@ -478,7 +504,11 @@ fn discount(used: &mut Used, totals: &mut Totals, reserved: Resources) {
 fn occupy_ports(node: &mut Node, idx: ContainerIdx, container: &Container) {
     let request = &container.request;
     if request.uses_host_network() && !container.pending {
-        let ports = request.exposed_ports.iter().map(|port| (port.as_str().into(), idx));
+        let ports = request.exposed_ports.iter().map(|port| HostModePort {
+            port: port.as_str().into(),
+            container: idx,
+            stopped: container.stopped,
+        });
         node.host_mode_ports.extend(ports);
         node.port_changes += 1;
     }
@@ -489,6 +519,7 @@ fn occupy_ports(node: &mut Node, idx: ContainerIdx, container: &Container) {
         binding: binding.clone(),
         all_interfaces: binding.binds_all_interfaces(),
         container: idx,
+        stopped: container.stopped,
     }));
     if node.ports.len() == first {
         return;

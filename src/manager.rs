@@ -50,7 +50,7 @@ pub use options::{Options, Replication, TlsFiles};
 use crate::discovery::{self, DiscoveryError, Election};
 use crate::net::tls::{self, TlsError};
 use crate::net::{Address, AddressError, ListenError, Listener, Tls};
-use crate::scheduler::{Settings, Strict};
+use crate::scheduler::Settings;
 
 use answer::{Answer, Failure};
 use fleet::Fleet;
@@ -175,7 +175,7 @@ pub async fn start(options: Options, seed: [u8; 32], stop: CancellationToken) ->
     let settings = Settings {
         filters: options.filters.clone(),
         strategy: options.strategy,
-        strict: Strict::default(),
+        strict: options.strict,
     };
     let rules = Rules {
         overcommit: options.overcommit,

@@ -12,7 +12,7 @@ use crate::experiment::{Cell, StrategyRuns};
 use crate::metrics::Comparison;
 use crate::report::{self, OutputDir, Placements, ROW_BYTES};
 use crate::scenario::Scenario;
-use crate::scheduler::{Strategy, Strict};
+use crate::scheduler::Strategy;
 use crate::sim::{Arrivals, Discipline, Plan, Source};
 
 use super::args::OutputArguments;
@@ -163,7 +163,7 @@ impl Results {
             },
             "strategies": self.strategies.iter().map(|strategy| strategy.name()).collect::<Vec<_>>(),
             "filters": run.filters.iter().map(|filter| filter.name()).collect::<Vec<_>>(),
-            "strict": strict_names(run.strict),
+            "strict": run.strict.enabled(),
             "queue": queue_names(&manifest.scenario.plan),
             "seeds": manifest.seeds,
             "runs_finished": finished,
@@ -205,14 +205,6 @@ pub fn write_pictures(
 /// The disciplines of the queue; none if nobody queues.
 pub fn queue_names(plan: &Plan) -> Vec<&'static str> {
     plan.disciplines().map(Discipline::name).collect()
-}
-
-fn strict_names(strict: Strict) -> Vec<&'static str> {
-    let is_on = |name: &&str| {
-        let mut with = strict;
-        with.enable(name).is_ok() && with == strict
-    };
-    Strict::NAMES.into_iter().filter(is_on).collect()
 }
 
 /// About how many containers a run of the plan submits, to know how large its files get.

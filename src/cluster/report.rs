@@ -15,6 +15,8 @@ pub struct Report {
     pub name: Name,
     /// Everything else that it is known by.
     pub identity: Identity,
+    /// Whether it has run and does not any more.
+    pub stopped: bool,
 }
 
 impl Cluster {
@@ -27,6 +29,7 @@ impl Cluster {
                 node,
                 slot: 0,
                 pending: false,
+                stopped: report.stopped,
                 counted: false,
                 name: report.name,
                 identity: Some(Box::new(report.identity)),
@@ -40,6 +43,7 @@ impl Cluster {
             return false;
         };
         let same = !known.pending
+            && known.stopped == report.stopped
             && known.name == report.name
             && known.identity.as_deref() == Some(&report.identity)
             && known.request == report.request;
@@ -48,6 +52,7 @@ impl Cluster {
         }
         if let Some(mut amended) = self.extract(container) {
             amended.pending = false;
+            amended.stopped = report.stopped;
             amended.request = report.request;
             amended.name = report.name;
             amended.identity = Some(Box::new(report.identity));
@@ -81,6 +86,7 @@ mod tests {
                 published: vec![port],
                 ..Identity::default()
             },
+            stopped: false,
         }
     }
 

@@ -85,6 +85,12 @@ impl From<Unplaced> for Failure {
 impl Manager {
     /// Creates a container where the scheduler wants it, with as many attempts as are due.
     pub(super) async fn create(self: &Arc<Self>, mut wanted: Wanted, from: &Registry<'_>) -> Result<Created, Unplaced> {
+        let request = wanted.creation.request();
+        let asks_for_ports = !(request.port_bindings.is_empty() && request.exposed_ports.is_empty());
+        if self.options.strict.stopped_ports && asks_for_ports {
+            // Whoever has just stopped a container wants its ports.
+            self.looks.settle().await;
+        }
         loop {
             let unplaced = match self.attempt(&wanted, from).await {
                 Ok(created) => {

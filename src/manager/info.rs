@@ -184,8 +184,12 @@ fn look_around(manager: &Manager) -> (Counts, Status) {
     cluster.extend([
         ["Strategy".to_owned(), strategy.to_owned()],
         ["Filters".to_owned(), filters.join(", ")],
-        ["Nodes".to_owned(), told.len().to_string()],
     ]);
+    let strict = manager.options.strict.enabled();
+    if !strict.is_empty() {
+        cluster.push(["Strict".to_owned(), strict.join(", ")]);
+    }
+    cluster.push(["Nodes".to_owned(), told.len().to_string()]);
     let mut counts = Counts::default();
     for engine in &told {
         counts.add(&engine.counts);

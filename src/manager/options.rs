@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::docker::Timeouts;
 use crate::model::Overcommit;
-use crate::scheduler::{Filter, Strategy};
+use crate::scheduler::{Filter, Strategy, Strict};
 
 /// Everything that the command line says about a manager, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +15,8 @@ pub struct Options {
     pub strategy: Strategy,
     /// Which nodes are left to choose from, in the order in which the filters run.
     pub filters: Vec<Filter>,
+    /// Which of the original's faults are corrected.
+    pub strict: Strict,
     /// Addresses to listen on: `[tcp://|unix://]addr`, bare ones are tcp. The protocol is known to be one of these.
     pub hosts: Vec<String>,
     /// The files of the TLS material, not read yet; none for plain HTTP.
@@ -80,6 +82,7 @@ impl Options {
         Options {
             strategy: Strategy::Spread,
             filters: Filter::DEFAULT.to_vec(),
+            strict: Strict::default(),
             hosts: vec!["tcp://127.0.0.1:2375".to_owned()],
             tls: None,
             refresh_min: Duration::from_secs(30),

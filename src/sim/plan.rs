@@ -91,7 +91,7 @@ pub struct ClassPlan {
     /// What happens when a container exits.
     pub restart: RestartPlan,
     /// Whether a container that has exited is removed, as with `docker run --rm`. One that stays keeps its
-    /// reservation, its slot and its ports, as in the original.
+    /// reservation, its slot and its ports, as in the original, unless `stopped-ports` is among the corrections.
     pub remove_on_exit: bool,
     /// What its client does when no node can take it.
     pub on_rejection: OnRejection,

@@ -346,6 +346,8 @@ impl<'a> World<'a> {
             self.events.add(again, Event::Exit(self.reference(job)));
         } else if class.remove_on_exit {
             self.cluster.remove(container);
+        } else {
+            self.cluster.set_stopped(container, true);
         }
         let (failed, restarts) = (fate.failed, again.is_some());
         self.tell(observer, job, |subject| Observation::Exited {

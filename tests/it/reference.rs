@@ -60,6 +60,8 @@ pub struct RefContainer {
     pub key: usize,
     pub request: Arc<Request>,
     pub pending: bool,
+    /// It has run and does not any more.
+    pub stopped: bool,
     /// Empty while pending.
     pub id: String,
     pub swarm_id: String,

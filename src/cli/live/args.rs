@@ -51,6 +51,13 @@ pub struct ManageArguments {
     /// [health, port, containerslots, dependency, affinity, constraint, whitelist]
     #[arg(long, short, value_name = "NAME")]
     pub filter: Vec<String>,
+    /// Correct a fault of the original's scheduling that clients may rely on, several apart with commas:
+    /// globs (only * is special in values that are no /regex/), port-protocol (53/udp and 53/tcp do not clash),
+    /// capacity (a node is full at 100 %, not just below 101 %), random-capacity (random skips full nodes),
+    /// whitelist (key and operator of a whitelist count), stopped-ports (a container that has stopped holds no ports;
+    /// if another takes them, its engine refuses to start it again)
+    #[arg(long, value_name = "NAME", value_delimiter = ',', verbatim_doc_comment)]
+    pub strict: Vec<String>,
     /// Address to listen on, [tcp://|unix://]addr; tcp://127.0.0.1:2375 if there is none [$SWARM_HOST]
     #[arg(long, short = 'H', value_name = "ADDRESS")]
     pub host: Vec<String>,

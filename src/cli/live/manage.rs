@@ -13,7 +13,7 @@ use crate::discovery::{self, Discovery};
 use crate::manager::{self, Options, Replication};
 use crate::model::Overcommit;
 use crate::net;
-use crate::scheduler::Filter;
+use crate::scheduler::{Filter, Strict};
 
 use super::args::ManageArguments;
 use super::checks::{self, Environment, discovery_options, heartbeat, positive_span};
@@ -70,6 +70,10 @@ fn options(arguments: &ManageArguments, environment: &Environment) -> anyhow::Re
     let opened = discovery::open(&discovery, &discovery_options)?;
     let strategy = arguments.strategy.parse()?;
     let filters = filters(&arguments.filter)?;
+    let mut strict = Strict::default();
+    for name in &arguments.strict {
+        strict.enable(name)?;
+    }
     let (overcommit, create_retry) = driver(arguments)?;
     let replication = match arguments.replication {
         true => Some(replication(arguments, environment, opened.as_ref())?),
@@ -79,6 +83,7 @@ fn options(arguments: &ManageArguments, environment: &Environment) -> anyhow::Re
     Ok(Options {
         strategy,
         filters,
+        strict,
         hosts,
         tls,
         refresh_min,

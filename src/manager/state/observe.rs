@@ -78,6 +78,8 @@ impl State {
                 aliases: names.collect(),
                 published: facts.published_ports,
             },
+            // One that is created and not started yet is about to need its ports.
+            stopped: !record.state.running && !record.state.restarting && record.state.started_at.is_some(),
         };
         let known = engine.containers.get(facts.id.as_str()).copied();
         let container_id = facts.id.clone();

@@ -143,6 +143,7 @@ impl State {
                 swarm_id: container.swarm_id().to_owned(),
                 ..Identity::default()
             },
+            stopped: false,
         };
         let swarm_id = report.identity.swarm_id.clone();
         self.cluster.amend(reserved.container, report);

@@ -65,6 +65,7 @@ impl State {
                                 aliases: known.aliases().to_vec(),
                                 published: known.published().to_vec(),
                             },
+                            stopped: known.has_stopped(),
                         },
                     })
                 })
@@ -89,6 +90,7 @@ impl State {
                     ..Identity::default()
                 },
                 request: stray.known.request.clone(),
+                stopped: stray.known.stopped,
             };
             self.cluster.amend(stray.container, hidden);
         }

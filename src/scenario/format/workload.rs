@@ -90,7 +90,8 @@ pub(in crate::scenario) struct ClassTable {
     pub restart_delay: Text<Duration>,
     /// What happens when the container's node fails. Default: "off".
     pub reschedule: Option<Reschedule>,
-    /// Whether a container that has exited is removed. One that stays keeps its reservation, its slot and its ports.
+    /// Whether a container that has exited is removed. One that stays keeps its reservation, its slot and its ports
+    /// (these not with `stopped-ports` among the corrections in `strict`).
     #[serde(default = "default_remove_on_exit")]
     pub remove_on_exit: bool,
     /// What the client does when no node can take the container. Default: that of `run`.

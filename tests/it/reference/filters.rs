@@ -97,6 +97,7 @@ fn port<'a>(question: &Question<'_>, mut nodes: Nodes<'a>) -> Result<Nodes<'a>, 
         for key in &request.exposed_ports {
             let exposes = |container: &&RefContainer| {
                 !container.pending
+                    && holds(container, question.strict)
                     && container.request.network_mode == "host"
                     && container.request.exposed_ports.contains(key)
             };
@@ -108,11 +109,16 @@ fn port<'a>(question: &Question<'_>, mut nodes: Nodes<'a>) -> Result<Nodes<'a>, 
         let occupies = |container: &&RefContainer| {
             let asked = &container.request.port_bindings;
             let mut bindings = asked.iter().chain(&container.published);
-            bindings.any(|occupied| clash(wanted, occupied, question.strict))
+            holds(container, question.strict) && bindings.any(|occupied| clash(wanted, occupied, question.strict))
         };
         nodes = keep(nodes, |node| !node.containers.iter().any(occupies))?;
     }
     Ok(nodes)
+}
+
+/// Only stopped containers may be told to hold no ports.
+fn holds(container: &RefContainer, strict: Strict) -> bool {
+    !container.stopped || !strict.stopped_ports
 }
 
 fn clash(wanted: &PortBinding, occupied: &PortBinding, strict: Strict) -> bool {
