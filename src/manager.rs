@@ -19,6 +19,7 @@ mod hub;
 mod images;
 mod info;
 mod keeper;
+mod limits;
 mod looks;
 mod metrics;
 mod networks;
@@ -34,7 +35,7 @@ mod state;
 mod versions;
 mod volumes;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -50,7 +51,7 @@ pub use options::{Options, Replication, TlsFiles};
 use crate::discovery::{self, DiscoveryError, Election};
 use crate::net::tls::{self, TlsError};
 use crate::net::{Address, AddressError, ListenError, Listener, Tls};
-use crate::scheduler::{Settings, Strict};
+use crate::scheduler::{Parser, Settings, Strict};
 
 use answer::{Answer, Failure};
 use fleet::Fleet;
@@ -71,6 +72,9 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 /// Engines whose containers are read for the first time at the same time.
 const READERS: usize = 64;
+
+/// Requests that take long to read which are read at the same time: what is left of the machine is for all others.
+const PARSING: usize = 2;
 
 /// Why a manager does not start, or ends.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +101,11 @@ pub enum ManageError {
 struct Manager {
     options: Options,
     keeper: Keeper,
+    /// Prepares requests for the scheduler apart from the lock around that one.
+    parser: Mutex<Parser>,
+    strict: Strict,
+    /// Turns for preparing requests, and reading configurations, that take long.
+    parsing: Semaphore,
     hub: Hub,
     metrics: Metrics,
     builds: build::Builds,
@@ -180,6 +189,7 @@ pub async fn start(options: Options, seed: [u8; 32], stop: CancellationToken) ->
     let rules = Rules {
         overcommit: options.overcommit,
         failures_max: options.failure_retry,
+        name_retention: options.name_retention,
     };
     let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
     for host in &options.hosts {
@@ -194,6 +204,9 @@ pub async fn start(options: Options, seed: [u8; 32], stop: CancellationToken) ->
         listeners.push(listener);
     }
     let manager = Arc::new(Manager {
+        parser: Mutex::new(Parser::new(settings.strict)),
+        strict: settings.strict,
+        parsing: Semaphore::new(PARSING),
         keeper: Keeper::new(State::new(settings, rules, ChaCha8Rng::from_seed(seed))),
         hub: Hub::new(),
         metrics: Metrics::new(),

@@ -30,7 +30,7 @@ pub use creation::{CreateError, Creation, DaemonError, ReserveError, attempt, re
 pub use explanation::{Explanation, NodeExplanation, Outcome};
 pub use expression::{Expression, ExpressionError, Operator};
 pub use filter::{Refusal, SoftRules};
-pub use prepared::{Parsed, Prepared};
+pub use prepared::{Parsed, Parser, Prepared};
 pub use rejection::Rejection;
 pub use settings::{Filter, Settings, Strategy, Strict, UnknownName};
 pub use shares::{from_shares, to_shares};

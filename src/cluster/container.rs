@@ -1,5 +1,6 @@
 //! One container of a cluster.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::model::{Name, NodeIdx, PortBinding, Request};
@@ -11,6 +12,8 @@ pub struct Container {
     pub(super) node: NodeIdx,
     /// Where the node's container list holds it.
     pub(super) slot: u32,
+    /// That of its handle: which of the containers that have had its place it is.
+    pub(super) generation: NonZeroU32,
     pub(super) pending: bool,
     /// Whether the node's sums include its reservation; see `Cluster::place`.
     pub(super) counted: bool,

@@ -1,5 +1,6 @@
 //! What daemons report of containers, whoever created them: a live cluster is not only what was placed through it.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::model::{ContainerIdx, Name, NodeIdx, Request};
@@ -26,6 +27,7 @@ impl Cluster {
                 request: report.request,
                 node,
                 slot: 0,
+                generation: NonZeroU32::MIN,
                 pending: false,
                 counted: false,
                 name: report.name,

@@ -506,7 +506,7 @@ impl Daemon {
             // What was asked alters nothing.
             Err(_) if is_question => Err(CallError::no_daemon(self.address())),
             // Connecting has a limit of its own, which is shorter.
-            Err(_) => Err(CallError::unanswered(self.address())),
+            Err(_) => Err(CallError::late(self.address())),
         }
     }
 

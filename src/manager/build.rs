@@ -96,13 +96,20 @@ pub(super) async fn build(call: Call) -> Result<Answer, Failure> {
         None if !build_id.is_empty() && manager.builds.get(&build_id).is_some() => {
             return Err(Failure::internal("build already started"));
         }
-        None => match manager.keeper.with(|state| state.choose(request)) {
-            Ok(chosen) => chosen,
-            Err(reason) => {
-                read_out(call.request.into_body()).await;
-                return Err(Failure::internal(reason));
+        None => {
+            let prepared = manager.prepare(request).await;
+            let chosen = prepared.and_then(|prepared| {
+                let chosen = manager.keeper.with(|state| state.choose_for(&prepared));
+                chosen.map_err(Failure::internal)
+            });
+            match chosen {
+                Ok(chosen) => chosen,
+                Err(failure) => {
+                    read_out(call.request.into_body()).await;
+                    return Err(failure);
+                }
             }
-        },
+        }
     };
     manager.builds.remember(&build_id, engine);
     manager.builds.remember(call.parameter("session"), engine);

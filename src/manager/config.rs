@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use super::limits::{self, TooMuch};
 use crate::docker::{Map, json};
 use crate::model::{Bytes, Cpus, Labels, PortBinding, Request, Resources};
 use crate::scheduler::{Expressions, ReschedulePolicyError, from_shares, reschedule_policy, to_shares, translate};
@@ -16,6 +17,9 @@ const LEGACY: [(&str, &str); 4] = [
     ("CpuShares", "CpuShares"),
     ("Cpuset", "CpusetCpus"),
 ];
+
+/// Networks that a container may be created in.
+const NETWORKS_MAX: usize = 256;
 
 /// Why a body is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -38,13 +42,17 @@ pub(super) struct Config {
 }
 
 impl Config {
-    /// Reads the body of a create request.
+    /// Reads the body of a create request. Takes long if it is long.
     pub(super) fn parse(body: &[u8]) -> Result<Config, ReadError> {
         let value: Value = serde_json::from_slice(body).map_err(ConfigError::Json)?;
         let Value::Object(body) = value else {
             return Err(ConfigError::NoObject.into());
         };
-        Config::from_body(body).map_err(ReadError::Policy)
+        let endpoints = json::at(&body, &["NetworkingConfig", "EndpointsConfig"]).and_then(Value::as_object);
+        TooMuch::unless("networks", endpoints.map_or(0, Map::len), NETWORKS_MAX)?;
+        let config = Config::from_body(body).map_err(ReadError::Policy)?;
+        limits::check(&config.request)?;
+        Ok(config)
     }
 
     /// Takes a body in the form of a create request.
@@ -123,6 +131,8 @@ pub(super) enum ReadError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Policy(#[from] ReschedulePolicyError),
+    #[error(transparent)]
+    TooMuch(#[from] TooMuch),
 }
 
 /// What a container that exists reserves and occupies, from its daemon's description. Its expressions count whoever

@@ -8,7 +8,7 @@ use super::Manager;
 use super::answer::{Answer, Failure, json_answer};
 use super::server::Call;
 use super::state::{Age, ContainerRecord, Engine, EngineId, Placed, State};
-use crate::docker::{Filters, Map, json, words};
+use crate::docker::{CallError, Filters, Map, json, words};
 use crate::model::{ContainerIdx, Labels};
 use crate::net;
 
@@ -262,8 +262,8 @@ pub(super) async fn inspect(call: Call) -> Result<Answer, Failure> {
     let placed = manager
         .keeper
         .with(|state| reach(state, name, || Failure::not_found(format!("No such container {name}"))))?;
-    let inspected = placed.daemon.container(&placed.id, call.flag("size")).await;
-    manager.note(placed.engine, &inspected);
+    let inspecting = placed.daemon.container(&placed.id, call.flag("size"));
+    let inspected = manager.noted(placed.engine, inspecting).await;
     let mut inspected = inspected.map_err(|error| match error.is_not_found() {
         true => Failure::not_found(format!("Error: No such container: {}", placed.id)),
         false => error.into(),
@@ -330,9 +330,8 @@ pub(super) async fn remove(call: Call) -> Result<Answer, Failure> {
     let removing = placed
         .daemon
         .remove_container(&placed.id, call.flag("force"), call.flag("v"), call.flag("link"));
-    let removed = manager.while_healthy(placed.engine, removing).await;
-    manager.note(placed.engine, &removed);
-    match removed {
+    let removing = manager.while_healthy(placed.engine, removing);
+    match manager.noted(placed.engine, removing).await {
         Ok(()) => {}
         Err(error) if error.is_not_found() => {
             manager
@@ -365,9 +364,8 @@ pub(super) async fn start(mut call: Call) -> Result<Answer, Failure> {
         .with(|state| state.find_container(name))
         .ok_or_else(|| Failure::not_found(format!("No such container {name}")))?;
     let starting = placed.daemon.start_container(&placed.id);
-    let started = manager.while_healthy(placed.engine, starting).await;
-    manager.note(placed.engine, &started);
-    started?;
+    let starting = manager.while_healthy(placed.engine, starting);
+    manager.noted(placed.engine, starting).await?;
     manager.look(placed.engine, &placed.daemon, &placed.id).await;
     Ok(super::answer::bare(StatusCode::NO_CONTENT))
 }
@@ -378,18 +376,45 @@ pub(super) async fn rename(call: Call) -> Result<Answer, Failure> {
     let new = call.parameter("name").to_owned();
     let placed = manager.keeper.with(|state| {
         let placed = reach(state, name, || Failure::not_found(format!("No such container: {name}")))?;
-        if state.cluster.is_name_taken(&new) {
-            let taken = crate::cluster::PlaceError::NameTaken(new.clone());
-            return Err(Failure::new(StatusCode::CONFLICT, taken.to_string()));
-        }
-        Ok(placed)
+        let reserved = state.reserve_name(&new);
+        reserved.map_err(|conflict| Failure::new(StatusCode::CONFLICT, conflict.to_string()))?;
+        Ok::<_, Failure>(placed)
     })?;
+    let mut reserved = ReservedName {
+        manager,
+        name: &new,
+        is_unknown: true,
+    };
     let renaming = placed.daemon.rename_container(&placed.id, &new);
-    let renamed = manager.while_healthy(placed.engine, renaming).await;
-    manager.note(placed.engine, &renamed);
+    let renaming = manager.while_healthy(placed.engine, renaming);
+    let renamed = manager.noted(placed.engine, renaming).await;
+    if renamed.is_ok() {
+        manager.refresh_one(&placed).await;
+    }
+    // What is not answered may be done all the same.
+    reserved.is_unknown = renamed.as_ref().is_err_and(CallError::is_unanswered);
+    drop(reserved);
     renamed?;
-    manager.refresh_one(&placed).await;
     Ok(super::answer::bare(StatusCode::NO_CONTENT))
+}
+
+/// A name that a container is about to be given by its daemon, and nobody else meanwhile.
+struct ReservedName<'a> {
+    manager: &'a Manager,
+    name: &'a str,
+    /// Whether it may have been given to the container, or may still be, without being known.
+    is_unknown: bool,
+}
+
+impl Drop for ReservedName<'_> {
+    fn drop(&mut self) {
+        self.manager.keeper.with(|state| {
+            if self.is_unknown {
+                state.keep_name(self.name);
+            }
+            state.cluster.release_name(self.name);
+        });
+    }
 }
 
 impl Manager {

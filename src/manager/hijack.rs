@@ -126,8 +126,7 @@ pub(super) async fn raw(manager: &Arc<Manager>, mut client: Stream, head: &Head,
         Some((_, query)) => format!("{path}?{query}"),
         None => path,
     };
-    let dialled = placed.daemon.dial().await;
-    manager.note(placed.engine, &dialled);
+    let dialled = manager.noted(placed.engine, placed.daemon.dial()).await;
     let mut server = match dialled {
         Ok(server) => server,
         Err(error) => return refuse(client, &error.into()).await,

@@ -332,8 +332,7 @@ where
         let made = call(daemon.clone());
         let manager = Arc::clone(manager);
         calls.spawn(async move {
-            let outcome = made.await;
-            manager.note(id, &outcome);
+            let outcome = manager.noted(id, made).await;
             manager.refresh_images(id, &daemon).await;
             (name, outcome)
         });

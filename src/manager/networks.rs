@@ -108,15 +108,11 @@ pub(super) async fn create(mut call: Call) -> Result<Answer, Failure> {
         .keeper
         .with(|state| state.choose(request))
         .map_err(Failure::internal)?;
-    let created = daemon
-        .object(Method::POST, "/networks/create", Some(&Value::Object(config)))
-        .await;
-    manager.note(engine, &created);
-    let created = created.map_err(keeping_conflicts)?;
+    let config = Value::Object(config);
+    let creating = daemon.object(Method::POST, "/networks/create", Some(&config));
+    let created = manager.noted(engine, creating).await.map_err(keeping_conflicts)?;
     let id = json::text(&created, "Id").to_owned();
-    let described = daemon.network(&id).await;
-    manager.note(engine, &described);
-    if let Ok(described) = described {
+    if let Ok(described) = manager.noted(engine, daemon.network(&id)).await {
         manager.keeper.with(|state| {
             let everywhere = matches!(json::text(&described, "Scope"), "global" | "swarm");
             let engines: Vec<EngineId> = match everywhere {
@@ -185,11 +181,9 @@ pub(super) async fn connect(mut call: Call) -> Result<Answer, Failure> {
     } = pair(&mut call).await?;
     json::set(&mut body, "Container", placed.id.as_str());
     let target = path::path(&["networks", &network, "connect"]);
-    let connected = placed
-        .daemon
-        .call(Method::POST, &target, Some(&Value::Object(body)))
-        .await;
-    call.manager.note(placed.engine, &connected);
+    let body = Value::Object(body);
+    let connecting = placed.daemon.call(Method::POST, &target, Some(&body));
+    let connected = call.manager.noted(placed.engine, connecting).await;
     connected.map_err(as_the_daemon_says)?;
     refresh(&call, &placed).await;
     Ok(bare(StatusCode::OK))
@@ -209,9 +203,8 @@ pub(super) async fn disconnect(mut call: Call) -> Result<Answer, Failure> {
     let body = Value::Object(body);
     let by_name = call.matched.name.contains(&network_name);
     let target = path::path(&["networks", if by_name { &network_name } else { &network }, "disconnect"]);
-    let disconnected = placed.daemon.call(Method::POST, &target, Some(&body)).await;
-    call.manager.note(placed.engine, &disconnected);
-    match disconnected {
+    let disconnecting = placed.daemon.call(Method::POST, &target, Some(&body));
+    match call.manager.noted(placed.engine, disconnecting).await {
         Ok(_) => {
             refresh(&call, &placed).await;
             Ok(bare(StatusCode::OK))
@@ -219,8 +212,8 @@ pub(super) async fn disconnect(mut call: Call) -> Result<Answer, Failure> {
         // Where the network spans engines, another one can take away the endpoint of one that is not there.
         Err(error) if error.is_unreachable() && forced && matches!(scope.as_str(), "global" | "swarm") => {
             let (engine, daemon) = call.manager.any_engine()?;
-            let disconnected = daemon.call(Method::POST, &target, Some(&body)).await;
-            call.manager.note(engine, &disconnected);
+            let disconnecting = daemon.call(Method::POST, &target, Some(&body));
+            let disconnected = call.manager.noted(engine, disconnecting).await;
             disconnected.map_err(as_the_daemon_says)?;
             Ok(bare(StatusCode::OK))
         }
@@ -235,9 +228,7 @@ fn as_the_daemon_says(error: CallError) -> Failure {
 }
 
 async fn refresh(call: &Call, placed: &Placed) {
-    let networks = placed.daemon.networks().await;
-    call.manager.note(placed.engine, &networks);
-    if let Ok(networks) = networks {
+    if let Ok(networks) = call.manager.noted(placed.engine, placed.daemon.networks()).await {
         call.manager
             .keeper
             .with(|state| state.set_networks(placed.engine, networks));
@@ -266,11 +257,9 @@ pub(super) async fn remove(call: Call) -> Result<Answer, Failure> {
     })?;
     let mut last = Failure::internal("no engine could be asked");
     for (_, engine, daemon) in holders {
-        let removed = daemon
-            .call(Method::DELETE, &path::path(&["networks", &network]), None)
-            .await;
-        call.manager.note(engine, &removed);
-        match removed {
+        let target = path::path(&["networks", &network]);
+        let removing = daemon.call(Method::DELETE, &target, None);
+        match call.manager.noted(engine, removing).await {
             Ok(_) => {
                 let only = (!everywhere).then_some(engine);
                 call.manager.keeper.with(|state| state.drop_network(only, &network));

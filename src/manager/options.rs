@@ -35,6 +35,9 @@ pub struct Options {
     pub overcommit: Overcommit,
     /// How often a failed create is tried again elsewhere.
     pub create_retry: u32,
+    /// How long the names of an engine's containers stay taken after the discovery has ceased to list the engine, and a
+    /// name that a daemon was asked to give a container without answering.
+    pub name_retention: Duration,
     /// Where the addresses of the daemons are kept; known to be a valid URL for [`crate::discovery::open`].
     pub discovery: String,
     /// Options of the discovery.
@@ -90,6 +93,7 @@ impl Options {
             cors: false,
             overcommit: Overcommit::DEFAULT,
             create_retry: 0,
+            name_retention: Duration::from_secs(120),
             discovery: discovery.to_owned(),
             discovery_options: BTreeMap::new(),
             refresh_on_node_filter: false,

@@ -235,13 +235,9 @@ async fn on_one(
     };
     say(words.doing.clone()).await;
     let following = follow(&part, request, words, lines);
-    let outcome = manager.while_healthy(part.engine, following).await;
-    let reached = match &outcome {
-        Err(error) if error.is_unreachable() => Err(error.clone()),
-        _ => Ok(()),
-    };
-    manager.note(part.engine, &reached);
-    if reached.is_ok() {
+    let following = manager.while_healthy(part.engine, following);
+    let outcome = manager.noted(part.engine, following).await;
+    if !outcome.as_ref().is_err_and(CallError::is_unreachable) {
         manager.refresh_images(part.engine, &part.daemon).await;
     }
     let Err(error) = outcome else {

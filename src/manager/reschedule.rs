@@ -126,8 +126,7 @@ impl Manager {
         self.metrics.rescheduled();
         if stray.was_running {
             info!("Container {} was running, starting container {id}", stray.id);
-            let started = daemon.start_container(id).await;
-            self.note(created.reserved.engine, &started);
+            let started = self.noted(created.reserved.engine, daemon.start_container(id)).await;
             if let Err(problem) = started {
                 error!("Failed to start rescheduled container {id}: {problem}");
             }
@@ -152,8 +151,7 @@ impl Manager {
         let Some((id, daemon)) = engine else { return };
         let target = path::path(&["networks", network, "disconnect"]);
         let body = json!({ "Container": name, "Force": true });
-        let detached = daemon.call(Method::POST, &target, Some(&body)).await;
-        self.note(id, &detached);
+        let detached = self.noted(id, daemon.call(Method::POST, &target, Some(&body))).await;
         if let Err(problem) = detached {
             debug!(
                 network,
@@ -183,9 +181,8 @@ impl Manager {
             warn!("Removing container {container}: it was rescheduled and lives on another engine");
             // Without its volumes: what they hold may be wanted, and only their owner can tell. The original removed
             // them.
-            let removed = daemon.remove_container(&container, true, false, false).await;
-            self.note(id, &removed);
-            match removed {
+            let removing = daemon.remove_container(&container, true, false, false);
+            match self.noted(id, removing).await {
                 Ok(()) => self.keeper.with(|state| state.forget_container(id, &container)),
                 Err(problem) => error!("Failed to remove the former container {container}: {problem}"),
             }

@@ -91,7 +91,8 @@ pub(super) async fn create(mut call: Call) -> Result<Answer, Failure> {
                 whitelists,
                 ..Request::default()
             };
-            let chosen = manager.keeper.with(|state| state.choose_all(request));
+            let prepared = manager.prepare(request).await?;
+            let chosen = manager.keeper.with(|state| state.choose_all(&prepared));
             chosen.map_err(Failure::internal)?
         }
         None => manager.keeper.with(|state| {
@@ -193,8 +194,7 @@ where
         let made = call(daemon);
         let manager = Arc::clone(manager);
         calls.spawn(async move {
-            let outcome = made.await;
-            manager.note(id, &outcome);
+            let outcome = manager.noted(id, made).await;
             let name = manager
                 .keeper
                 .with(|state| state.engine(id).map(|engine| engine.name().to_owned()));

@@ -16,6 +16,29 @@ pub struct Prepared {
     inner: Arc<Inner>,
 }
 
+/// Prepares requests apart from a [`Scheduler`](super::Scheduler) with the same corrections, for those who share that one
+/// and must not hold it while hostile expressions are parsed. Keeps compiled patterns, as a scheduler does.
+#[derive(Clone, Debug)]
+pub struct Parser {
+    strict: Strict,
+    patterns: CompiledPatterns,
+}
+
+impl Parser {
+    /// A parser for requests to schedulers with these corrections.
+    pub fn new(strict: Strict) -> Parser {
+        Parser {
+            strict,
+            patterns: CompiledPatterns::default(),
+        }
+    }
+
+    /// As [`Scheduler::prepare`](super::Scheduler::prepare).
+    pub fn prepare(&mut self, request: Arc<Request>) -> Prepared {
+        Prepared::new(request, self.strict, &mut self.patterns)
+    }
+}
+
 /// Parsed expressions of one kind. One that does not parse rejects the request when its filter runs.
 pub type Parsed = Result<Vec<Expression>, ExpressionError>;
 

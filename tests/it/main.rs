@@ -8,6 +8,7 @@ mod differential;
 mod engines;
 mod go_expressions;
 mod golden;
+mod handles;
 mod journal;
 mod live;
 mod live_cli;

@@ -87,7 +87,8 @@ pub struct ManageArguments {
     #[arg(long, short = 'c', value_name = "NAME", default_value = "swarm")]
     pub cluster_driver: String,
     /// Option of the cluster driver:
-    /// swarm.overcommit=0.05 (share of overcommitted resources), swarm.createretry=0 (retries of a failed create)
+    /// swarm.overcommit=0.05 (share of overcommitted resources), swarm.createretry=0 (retries of a failed create),
+    /// swarm.nameretention=2m (how long the names on an engine that leaves the discovery's list stay taken)
     #[arg(long, value_name = "KEY=VALUE")]
     pub cluster_opt: Vec<String>,
     /// Option of the discovery

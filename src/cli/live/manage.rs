@@ -21,6 +21,9 @@ use super::duration::GoDuration;
 use super::join::stopped;
 use super::{Fatal, go};
 
+/// The driver's option for [`Options::name_retention`].
+const NAME_RETENTION: &str = "swarm.nameretention";
+
 pub fn manage(
     arguments: &ManageArguments,
     experimental: bool,
@@ -71,6 +74,7 @@ fn options(arguments: &ManageArguments, environment: &Environment) -> anyhow::Re
     let strategy = arguments.strategy.parse()?;
     let filters = filters(&arguments.filter)?;
     let (overcommit, create_retry) = driver(arguments)?;
+    let name_retention = name_retention(&arguments.cluster_opt)?;
     let replication = match arguments.replication {
         true => Some(replication(arguments, environment, opened.as_ref())?),
         false => None,
@@ -88,6 +92,7 @@ fn options(arguments: &ManageArguments, environment: &Environment) -> anyhow::Re
         cors: arguments.api_enable_cors,
         overcommit,
         create_retry,
+        name_retention,
         discovery_options,
         refresh_on_node_filter: arguments.refresh_on_node_filter,
         container_name_refresh_filter: arguments.container_name_refresh_filter.clone(),
@@ -127,11 +132,11 @@ fn driver(arguments: &ManageArguments) -> anyhow::Result<(Overcommit, u32)> {
         bail!("unsupported cluster {:?}", arguments.cluster_driver);
     }
     let options = &arguments.cluster_opt;
-    let overcommit = match option(options, "swarm.overcommit")? {
+    let overcommit = match option(options, "swarm.overcommit", "number")? {
         Some(text) => overcommit(text.parse().unwrap_or(0.0))?,
         None => Overcommit::DEFAULT,
     };
-    let retry = match option(options, "swarm.createretry")? {
+    let retry = match option(options, "swarm.createretry", "number")? {
         Some(text) => go::parse_int(text).unwrap_or(0),
         None => 0,
     };
@@ -139,6 +144,15 @@ fn driver(arguments: &ManageArguments) -> anyhow::Result<(Overcommit, u32)> {
         bail!("swarm.createretry can not be negative, {retry} is invalid");
     }
     Ok((overcommit, u32::try_from(retry).unwrap_or(u32::MAX)))
+}
+
+/// How long names stay taken whose containers cannot be seen any more; nothing, as in the original, if it is zero.
+fn name_retention(options: &[String]) -> anyhow::Result<Duration> {
+    let Some(text) = option(options, NAME_RETENTION, "duration")? else {
+        return Ok(Options::new("").name_retention);
+    };
+    let span = text.parse::<GoDuration>().ok().and_then(GoDuration::get);
+    span.ok_or_else(|| anyhow!("--cluster-opt {NAME_RETENTION}={text} is no duration; write for example 2m or 0s"))
 }
 
 fn overcommit(fraction: f64) -> anyhow::Result<Overcommit> {
@@ -155,11 +169,11 @@ fn overcommit(fraction: f64) -> anyhow::Result<Overcommit> {
 }
 
 /// The first value that is given for a key. The original crashes on the key alone.
-fn option<'a>(options: &'a [String], key: &str) -> anyhow::Result<Option<&'a str>> {
+fn option<'a>(options: &'a [String], key: &str, kind: &str) -> anyhow::Result<Option<&'a str>> {
     for option in options {
         match option.split_once('=') {
             Some((found, value)) if found == key => return Ok(Some(value)),
-            None if option == key => bail!("--cluster-opt {key} has no value; write {key}=<number>"),
+            None if option == key => bail!("--cluster-opt {key} has no value; write {key}=<{kind}>"),
             _ => {}
         }
     }

@@ -157,7 +157,7 @@ impl Caretaker {
             self.refresh_networks().await;
         }
         for id in stale.networks {
-            match self.note(self.daemon.network(&id).await) {
+            match self.noted(self.daemon.network(&id)).await {
                 Ok(network) => self.manager.keeper.with(|state| state.set_network(self.id, network)),
                 Err(problem) if problem.is_not_found() => {
                     self.manager.keeper.with(|state| state.drop_network(Some(self.id), &id));
@@ -166,7 +166,7 @@ impl Caretaker {
             }
         }
         for name in stale.volumes {
-            match self.note(self.daemon.volume(&name).await) {
+            match self.noted(self.daemon.volume(&name)).await {
                 Ok(volume) => self.manager.keeper.with(|state| state.set_volume(self.id, volume)),
                 Err(problem) if problem.is_not_found() => {
                     self.manager.keeper.with(|state| state.drop_volume(self.id, &name));

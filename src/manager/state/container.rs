@@ -182,7 +182,10 @@ impl State {
 
     /// Remembers in which container a command was created.
     pub(in crate::manager) fn add_exec(&mut self, container: ContainerIdx, exec: String) {
-        self.execs.add(container, exec);
+        // It may have been removed since: then its commands are of no interest.
+        if self.cluster.container(container).is_some() {
+            self.execs.add(container, exec);
+        }
     }
 
     /// The container in which a command was created.

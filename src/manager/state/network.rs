@@ -304,6 +304,7 @@ mod tests {
         let rules = Rules {
             overcommit: Overcommit::default(),
             failures_max: 3,
+            name_retention: std::time::Duration::ZERO,
         };
         let rng = rand::rngs::ChaCha8Rng::from_seed([0; 32]);
         let mut state = State::new(Settings::new(crate::scheduler::Strategy::Spread), rules, rng);

@@ -227,3 +227,58 @@ async fn huge_and_odd_lists_are_taken_in() {
     swarm.get("/volumes").await.expect(200);
     swarm.create("near", &with_env(&["constraint:node==node-1"])).await;
 }
+
+/// What the scheduler would take long for is refused with the limit and what was asked, in few words.
+#[tokio::test]
+async fn a_create_that_asks_for_too_much_is_refused_before_anybody_waits_for_it() {
+    let engine = Engine::start("node-0").await;
+    let swarm = Swarm::of(&[&engine]).await;
+    let patterns: Vec<String> = (0..50_000)
+        .map(|number| format!("affinity:container==/(a|aa)+{number}$/"))
+        .collect();
+    let ports: serde_json::Map<String, Value> = (0..100_000)
+        .map(|port| (format!("{port}/tcp"), json!([{ "HostPort": port.to_string() }])))
+        .collect();
+    let labels: serde_json::Map<String, Value> = (0..100_000).map(|label| (label.to_string(), json!(""))).collect();
+    let networks: serde_json::Map<String, Value> = (0..10_000).map(|name| (format!("a/{name}"), json!({}))).collect();
+    for (body, told) in [
+        (
+            json!({ "Image": "busybox", "Env": patterns }),
+            "50000 scheduling expressions",
+        ),
+        (
+            json!({ "Image": "busybox", "HostConfig": { "PortBindings": ports } }),
+            "100000 published and exposed ports",
+        ),
+        (json!({ "Image": "busybox", "Labels": labels }), "100000 labels"),
+        (
+            json!({ "Image": "busybox", "HostConfig": { "NetworkMode": "/".repeat(1 << 20) } }),
+            "1048576 bytes in the name of a network",
+        ),
+        (
+            json!({ "Image": "busybox", "NetworkingConfig": { "EndpointsConfig": networks } }),
+            "10000 networks",
+        ),
+    ] {
+        let (status, message) = swarm.post("/containers/create?name=web", &body).await.failure();
+        assert!(
+            status == 400 && message.contains(told) && message.contains("at most"),
+            "{message}"
+        );
+        assert!(message.len() < 300, "{message}");
+    }
+    assert!(engine.world().named("web").is_none());
+    swarm.create("web", &plain()).await;
+}
+
+/// Why each node refuses a container is told in few words, however many there were in the request.
+#[tokio::test]
+async fn the_reasons_of_a_refusal_are_short() {
+    let engine = Engine::start("node-0").await;
+    let swarm = Swarm::of(&[&engine]).await;
+    let long = format!("constraint:zone=={}", "a".repeat(20_000));
+    let refused = swarm.post("/containers/create?name=web", &with_env(&[&long])).await;
+    let reasons = refused.json()["nodes"].clone();
+    assert_eq!(reasons[0]["node"], "node-0", "{reasons}");
+    assert!(reasons.to_string().len() < 1000, "{reasons}");
+}
