@@ -15,6 +15,7 @@ mod metrics;
 mod openb;
 mod reference;
 mod regressions;
+mod replay;
 mod scenario;
 mod skip;
 mod tidy;
