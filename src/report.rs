@@ -16,7 +16,7 @@ mod table;
 pub use explanation::ShownExplanation;
 pub use files::{comparison, comparison_json, decisions, summary, timeseries};
 pub use latency::{bench_csv, bench_json, bench_picture, bench_table, change, judgement_table};
-pub use output::{OutputDir, OutputError, PendingFile};
+pub use output::{OutputDir, OutputError, PendingFile, ResultSet};
 pub use pictures::{Picture, STEMS, pictures};
 pub use placements::{HEADER as PLACEMENTS_HEADER, Placements, ROW_BYTES, mebibytes, seconds};
 pub use summary::{comparison_table, latency_table, rejections_table, run_json, runs_table, verdicts};

@@ -29,7 +29,7 @@ use clap::{Command, CommandFactory, Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
 use super::args::{Arguments, Command as AnyCommand};
-use super::{FAILURE, is_broken_pipe};
+use super::{FAILURE, is_broken_pipe, told};
 use crate::discovery;
 pub(super) use announcement::Announcement;
 use args::{GlobalArguments, LiveCommand};
@@ -244,7 +244,7 @@ pub fn perform(global: &GlobalArguments, command: &LiveCommand) -> ExitCode {
             ExitCode::from(FAILURE)
         }
         Err(Fatal::Plain(error)) => {
-            complain(&format!("{} {error:#}", log::stamp()));
+            complain(&format!("{} {}", log::stamp(), told(&error)));
             ExitCode::from(FAILURE)
         }
     }

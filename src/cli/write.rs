@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::experiment::{Cell, StrategyRuns};
 use crate::metrics::Comparison;
-use crate::report::{self, OutputDir, Placements, ROW_BYTES};
+use crate::report::{self, OutputDir, Placements, ROW_BYTES, ResultSet};
 use crate::scenario::Scenario;
 use crate::scheduler::{Strategy, Strict};
 use crate::sim::{Arrivals, Plan, Source};
@@ -113,7 +113,7 @@ impl Results {
         comparison: Option<&Comparison>,
         manifest: &Manifest<'_>,
     ) -> anyhow::Result<()> {
-        let output = &self.output;
+        let output = self.output.replace()?;
         output.write("summary.csv", &report::summary(strategies)?)?;
         output.write("timeseries.csv", &report::timeseries(strategies)?)?;
         output.write("decisions.csv", &report::decisions(strategies)?)?;
@@ -121,20 +121,18 @@ impl Results {
             Some(comparison) => output.write("comparison.csv", &report::comparison(comparison)?)?,
             None => output.discard("comparison.csv")?,
         }
-        self.write_placements()?;
-        write_pictures(output, self.plots, strategies, comparison, &manifest.scenario.title)?;
+        self.write_placements(&output)?;
+        write_pictures(&output, self.plots, strategies, comparison, &manifest.scenario.title)?;
         let mut text = serde_json::to_string_pretty(&self.describe(manifest))?;
         text.push('\n');
-        // Last, so that a directory with a manifest is a whole one.
-        output.write("manifest.json", text.as_bytes())?;
-        Ok(())
+        Ok(output.finish(text.as_bytes())?)
     }
 
-    fn write_placements(&self) -> anyhow::Result<()> {
+    fn write_placements(&self, output: &ResultSet<'_>) -> anyhow::Result<()> {
         let Some(parts) = &self.placements else {
-            return Ok(self.output.discard("placements.csv")?);
+            return Ok(output.discard("placements.csv")?);
         };
-        let mut whole = self.output.begin("placements.csv")?;
+        let mut whole = output.begin("placements.csv")?;
         for part in parts {
             let taken = part.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
             if let Some(mut file) = taken {
@@ -174,7 +172,7 @@ impl Results {
 
 /// Draws the pictures, and removes those of an earlier run that are not drawn again.
 pub fn write_pictures(
-    output: &OutputDir,
+    output: &ResultSet<'_>,
     plots: bool,
     strategies: &[StrategyRuns],
     comparison: Option<&Comparison>,

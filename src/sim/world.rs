@@ -373,7 +373,9 @@ impl<'a> World<'a> {
                     if wait >= backoff_max {
                         break;
                     }
-                    wait = wait.mul_f64(factor.max(1.0));
+                    // Beyond what a duration holds it is beyond the longest wait.
+                    let longer = Duration::try_from_secs_f64(wait.as_secs_f64() * factor.max(1.0));
+                    wait = longer.unwrap_or(backoff_max);
                 }
                 let again = self.now + wait.min(backoff_max).max(Duration::from_nanos(1));
                 self.events.add(again, Event::Attempt(self.reference(job)));

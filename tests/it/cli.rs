@@ -1,5 +1,7 @@
 //! The program as a user meets it: exit codes, output, files, and what is left behind when it is stopped.
 
+mod faults;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
