@@ -248,6 +248,26 @@ pub(in crate::scenario) struct TraceTable {
     /// The file, relative to the directory of the traces.
     #[schemars(example = &"openb_pod_list_default.csv")]
     pub file: String,
+    /// The time in the trace at which the run starts. Default: 0.
+    pub origin: Option<Origin>,
+}
+
+/// The time in a trace at which the run starts.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(in crate::scenario) enum Origin {
+    /// That of its first row.
+    First(First),
+    /// So many seconds, as the trace counts them. Rows before are left out.
+    Seconds(#[schemars(range(min = 0))] serde_json::Number),
+}
+
+/// The first row.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::scenario) enum First {
+    /// The first row.
+    First,
 }
 
 /// Formats of recorded workloads.

@@ -12,7 +12,7 @@ use crate::scenario::trace::{RowRequest, WorkloadFormat};
 use crate::sim::{Arrivals, ClassPlan, ImagePlan, OnRejection, Restart, RestartPlan, Sampler, Source};
 
 use super::request::{self, Template};
-use super::{PLAIN_NAMES, Report, Traces, amount, is_plain_name};
+use super::{PLAIN_NAMES, Report, Traces, amount, is_plain_name, window};
 
 /// More containers than this at one instant would not fit into memory.
 const MOST_AT_ONCE: u64 = 100_000_000;
@@ -170,9 +170,15 @@ fn trace(
     };
     let read = file.read_workload(format, traces.lenient, &|row| template.request(row));
     let mut trace = read.content;
-    let path = path.key("file");
+    let (trace_path, path) = (path.clone(), path.key("file"));
     let complained = !read.complaints.is_empty();
     report.extend(read.complaints, &path);
+    let all = trace.rows.len();
+    let earlier = table.origin.as_ref().map(|origin| {
+        let origin = window::origin(origin, &trace.rows, &trace_path.key("origin"), report);
+        window::shift(&mut trace.rows, origin)
+    });
+    let first = trace.rows.first().map(|row| row.at);
     trace.rows.retain(|row| window.contains(&row.at));
     if let Some(limit) = class.limit {
         trace.rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -180,9 +186,14 @@ fn trace(
     if let Some(lifetime) = lifetime {
         trace.rows.iter_mut().for_each(|row| row.lifetime = lifetime);
     }
+    if let Some(earlier) = earlier
+        .as_ref()
+        .filter(|earlier| earlier.rows > 0 && !trace.rows.is_empty())
+    {
+        window::tell_earlier(earlier, all, &trace_path.key("origin"), report);
+    }
     if trace.rows.is_empty() && !complained {
-        let help = "it has only a header, or all rows are outside `start` and `stop`";
-        report.impossible(&path, "the trace has no rows", help);
+        window::tell_empty(all, first, earlier.as_ref(), &path, report);
     }
     Source::Trace(Arc::new(trace))
 }
