@@ -54,7 +54,7 @@ impl Results {
         let rows = if arguments.no_placements {
             0
         } else {
-            expected_containers(plan) * strategies.len() as u64
+            expected_containers(plan).saturating_mul(strategies.len() as u64)
         };
         let output = OutputDir::create(directory, OTHER_BYTES.saturating_add(rows.saturating_mul(ROW_BYTES)))?;
         let placements = if arguments.no_placements {

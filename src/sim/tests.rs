@@ -174,6 +174,17 @@ fn the_queue_is_served_first_in_first_out() {
 }
 
 #[test]
+fn a_wait_longer_than_any_span_is_the_longest_wait() {
+    let story = tell(&crowded(OnRejection::Retry {
+        backoff: seconds(2),
+        factor: f64::MAX,
+        backoff_max: seconds(60),
+        limit: 5,
+    }));
+    assert!(story.contains("big-2 retries at 62"), "{story}");
+}
+
+#[test]
 fn retries_back_off_and_end() {
     let story = tell(&crowded(OnRejection::Retry {
         backoff: seconds(2),

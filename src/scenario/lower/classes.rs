@@ -42,6 +42,10 @@ pub(super) fn classes(
             let message = format!("{name:?} cannot be the name of a class");
             report.error_at_key(Code::Impossible, &path, message).help = Some(PLAIN_NAMES.to_owned());
         }
+        if u64::from(class.replicas) > MOST_AT_ONCE {
+            let message = format!("more than {MOST_AT_ONCE} containers would be asked for at once");
+            report.impossible(&path.key("replicas"), message, "simulate a part of the workload");
+        }
         request::doubt(class, &path, report);
         super::names::check_image(class.image.as_deref(), images, &path.key("image"), report);
         let own = class
