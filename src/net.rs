@@ -25,4 +25,4 @@ pub use limits::{LimitError, open_files_allowed, raise_open_files, raise_open_fi
 pub use listen::{Incoming, ListenError, Listener, part};
 pub use stream::Stream;
 pub use tls::Tls;
-pub use tunnel::{Moved, tunnel};
+pub use tunnel::{Moved, keep_behind, tunnel, tunnel_behind_head};

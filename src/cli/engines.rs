@@ -28,7 +28,9 @@ or on a port of its own. Image pulls, the latency of starts, restarts, lifetimes
 nodes are those of the scenario. A container belongs to the class with its image, or to the one named
 by its label swarmlab.class, and runs as long as that says; the label or variable
 swarmlab.lifetime=30s (or forever) says otherwise, swarmlab.exit-code=3 with which code it then ends.
-Other containers run until they are stopped. Their processes write their words and echo what they read.
+Where neither says how long, commands of which the end is known end as they would, in the scenario's
+time: echo, printf, true, false, sleep, cat, and scripts of these such as sh -c 'sleep 1; exit 3'.
+Other containers run until they are stopped; their processes write their words and echo what they read.
 
 With --admin, engines misbehave on command. NAME is a node or *:
   GET    /engines                    each with its address, state and faults

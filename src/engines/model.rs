@@ -3,12 +3,15 @@
 //! Times are those of the scenario; [`Calendar`] turns them into dates.
 
 pub(super) mod container;
+mod course;
 pub(super) mod event;
 pub(super) mod exec;
 pub(super) mod files;
 pub(super) mod image;
 mod lives;
 pub(super) mod network;
+pub(super) mod output;
+mod program;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
@@ -95,6 +98,10 @@ enum Due {
     Started,
     /// A container ends by itself.
     Exited,
+    /// A container writes something.
+    Writes,
+    /// A command that is executed writes something, or ends.
+    Executed,
     /// A container's policy starts it again.
     Restarted,
     /// An image is complete.
@@ -205,13 +212,15 @@ impl Model {
             happened = true;
             match due {
                 Due::Pulled => self.image_complete(&id),
-                Due::Started | Due::Exited | Due::Restarted => {
+                Due::Executed => self.exec_goes_on(&id),
+                Due::Started | Due::Exited | Due::Writes | Due::Restarted => {
                     let current = self.containers.get(&id).map(|container| container.generation);
                     // It may have been stopped or removed since.
                     if current == Some(generation) {
                         match due {
                             Due::Started => self.container_started(&id),
                             Due::Exited => self.container_ends(&id),
+                            Due::Writes => self.container_writes(&id),
                             _ => self.container_restarts(&id),
                         }
                     }
@@ -243,6 +252,7 @@ impl Model {
                 container.generation += 1;
                 container.finished = Some(now);
                 container.exit_code = 255;
+                container.course.clear();
                 container.ports.clear();
             }
         }

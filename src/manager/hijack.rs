@@ -89,7 +89,7 @@ pub(super) fn join(
             Ok(both) => both,
             Err(error) => return debug!("Taking over a connection failed: {error}"),
         };
-        let moved = net::tunnel(TokioIo::new(client), TokioIo::new(server), LAST_WORDS).await;
+        let moved = net::tunnel_behind_head(TokioIo::new(client), TokioIo::new(server), LAST_WORDS).await;
         report(moved);
         after.await;
     });

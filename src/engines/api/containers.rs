@@ -6,7 +6,7 @@ use super::system::{instant, pruned};
 use super::{Answered, Ask, Reply, files, not_found, show};
 use crate::docker::json::{self, Map};
 use crate::docker::{Filters, words};
-use crate::engines::follow::{Attached, Follow, Later, Session, Until};
+use crate::engines::follow::{Attached, Follow, Later, Session, Until, Wanted};
 use crate::engines::model::Signal;
 use crate::engines::model::container::{Container, read_policy};
 use crate::engines::model::{Model, Refusal};
@@ -231,13 +231,13 @@ fn about_one(model: &mut Model, ask: &Ask, method: &str, id: &str, rest: &[&str]
             Ok(Reply::TakeOver(Session {
                 attached: Attached::Container { id: id.to_owned(), run },
                 stdin: ask.flag("stdin") && container.open_stdin,
-                output: ask.flag("stdout") || ask.flag("stderr"),
+                wanted: wanted(ask, container),
                 stream: ask.flag("stream"),
                 framed: !container.tty,
                 next: if logs {
-                    container.log_first
+                    container.log.first()
                 } else {
-                    container.next_line()
+                    container.log.next()
                 },
             }))
         }
@@ -304,7 +304,16 @@ fn update(model: &mut Model, ask: &Ask, id: &str) -> Answered {
     }
     container.host = Value::Object(host).to_string().into();
     model.tell_of(id, "update", &[]);
-    Ok(Reply::Json(200, json!({ "Warnings": [] })))
+    Ok(Reply::Json(200, json!({ "Warnings": null })))
+}
+
+/// What a client wants of a container's output; a terminal has only one stream.
+fn wanted(ask: &Ask, container: &Container) -> Wanted {
+    let (output, errors) = (ask.flag("stdout"), ask.flag("stderr"));
+    Wanted {
+        output,
+        errors: errors || (container.tty && output),
+    }
 }
 
 fn logs(model: &Model, ask: &Ask, container: &Container) -> Answered {
@@ -313,7 +322,7 @@ fn logs(model: &Model, ask: &Ask, container: &Container) -> Answered {
     }
     let since = instant(ask, "since")?.map(|date| model.shared.calendar.time(date));
     let until = instant(ask, "until")?.map(|date| model.shared.calendar.time(date));
-    let kept = container.log.len() as u64;
+    let kept = container.log.next() - container.log.first();
     let tail = ask.parameter("tail").parse::<u64>().unwrap_or(kept).min(kept);
     let ends = match (ask.flag("follow"), container.life.phase()) {
         (true, Phase::Running | Phase::Paused | Phase::Restarting | Phase::Starting) => Some(container.awaited_run()),
@@ -323,11 +332,10 @@ fn logs(model: &Model, ask: &Ask, container: &Container) -> Answered {
         raw: true,
         follow: Box::new(Follow::Logs {
             id: container.id.clone(),
-            next: container.log_first + kept - tail,
+            next: container.log.next() - tail,
             ends,
             framed: !container.tty,
-            // Everything is written to the standard output.
-            silent: !ask.flag("stdout"),
+            wanted: wanted(ask, container),
             dated: ask.flag("timestamps"),
             since,
             until,
@@ -362,13 +370,16 @@ pub(super) fn about_exec(model: &mut Model, ask: &Ask, method: &str, rest: &[&st
             let (stdin, framed) = (exec.stdin, !exec.tty);
             model.start_exec(id)?;
             if json::flag(&config, "Detach") {
-                model.end_exec(id);
+                model.end_exec_input(id);
                 return Ok(Reply::Empty(200));
             }
             Ok(Reply::TakeOver(Session {
                 attached: Attached::Exec { id: (*id).to_owned() },
                 stdin,
-                output: true,
+                wanted: Wanted {
+                    output: true,
+                    errors: true,
+                },
                 stream: true,
                 framed,
                 next: 0,

@@ -129,6 +129,7 @@ pub fn inspected(model: &Model, container: &Container) -> Value {
         ("WorkingDir", json!("")),
         ("Entrypoint", Value::Null),
         ("Labels", json!({})),
+        ("OnBuild", Value::Null),
     ] {
         if json::text(&config, key).is_empty() && json::get(&config, key).is_none_or(|found| found == "") {
             config.insert(key.to_owned(), value);

@@ -6,7 +6,6 @@ use crate::model::{Labels, PortBinding};
 use crate::sim::{Exit, Phase};
 
 use super::container::{Container, Port};
-use super::exec::said_by;
 use super::{DEPARTED_MAX, Due, Model, Refusal};
 
 /// The first of the ports that daemons choose.
@@ -159,24 +158,19 @@ impl Model {
         container.runs += 1;
         container.started = Some(now);
         container.exit_code = 0;
-        let (words, _) = said_by(&container.command);
-        if !words.is_empty() {
-            container.write(now, &words);
-        }
+        self.set_out(id);
+        let Some(container) = self.containers.get_mut(id) else {
+            return;
+        };
         let early = std::mem::take(&mut container.early_input);
-        if !early.is_empty() {
-            container.write(now, &early);
+        if !early.is_empty() && container.course.reads {
+            container.log.echo(now, &early);
         }
         let input_ended = std::mem::take(&mut container.input_ended);
-        container.ends_at = container.lifetime.map(|lifetime| now + lifetime);
-        let (ends_at, generation) = (container.ends_at, container.generation);
-        if let Some(end) = ends_at {
-            self.plan_at(end, Due::Exited, id, generation);
-        }
         self.join_networks(id);
         self.tell_of(id, "start", &[]);
         if input_ended {
-            self.exit_with(id, 0, None);
+            self.input_ends(id);
         }
     }
 
@@ -194,8 +188,9 @@ impl Model {
         });
         let code = match (container.end_code, fate) {
             (Some(code), _) => code,
-            (None, Some(fate)) => i64::from(fate.failed),
-            (None, None) => said_by(&container.command).1,
+            // The scenario speaks of those whose end it knows.
+            (None, Some(fate)) if container.lifetime.is_some() => i64::from(fate.failed),
+            (None, _) => container.course.code,
         };
         self.exit_with(id, code, fate.and_then(|fate| fate.lifetime));
     }
@@ -214,6 +209,8 @@ impl Model {
         };
         let again = container.life.exited(&exit);
         container.generation += 1;
+        container.write_due(now);
+        container.course.clear();
         container.finished = Some(now);
         container.exit_code = code;
         container.ends_at = None;
@@ -249,6 +246,7 @@ impl Model {
         };
         container.generation += 1;
         container.ends_at = None;
+        container.course.clear();
         container.stopped_by_hand = true;
         if had_process {
             container.finished = Some(now);
@@ -297,6 +295,7 @@ impl Model {
             container.generation += 1;
             // What is left of its life is left when it goes on.
             container.ends_at = container.ends_at.map(|end| crate::model::Time::ZERO + (end - now));
+            container.course.pause(now);
             self.tell_of(id, "pause", &[]);
             return Ok(());
         }
@@ -305,10 +304,8 @@ impl Model {
         }
         container.generation += 1;
         container.ends_at = container.ends_at.map(|left| now + (left - crate::model::Time::ZERO));
-        let (ends_at, generation) = (container.ends_at, container.generation);
-        if let Some(end) = ends_at {
-            self.plan_at(end, Due::Exited, id, generation);
-        }
+        container.course.resume(now);
+        self.plan_course(id);
         self.tell_of(id, "unpause", &[]);
         Ok(())
     }
@@ -468,8 +465,10 @@ impl Model {
             return;
         };
         if container.life.phase() == Phase::Running {
-            container.write(now, bytes);
-            self.touch();
+            if container.course.reads {
+                container.log.echo(now, bytes);
+                self.touch();
+            }
         } else if container.early_input.len() + bytes.len() <= EARLY_INPUT_MAX {
             container.early_input.extend_from_slice(bytes);
         }
@@ -482,7 +481,7 @@ impl Model {
         };
         if container.stdin_once && container.open_stdin && !container.tty {
             match container.life.is_up() {
-                true => self.exit_with(id, 0, None),
+                true => self.input_ends(id),
                 false => container.input_ended = true,
             }
         }
