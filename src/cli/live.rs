@@ -60,6 +60,11 @@ pub fn version() -> String {
     )
 }
 
+/// Begins to log what goes wrong, for commands that otherwise say little.
+pub(super) fn log_warnings() {
+    log::start(LevelFilter::WARN);
+}
+
 /// An announcement of simulated engines, as `join` makes one of a daemon, and a log on standard output of what is wrong
 /// with it.
 pub(super) fn announcement(

@@ -22,8 +22,9 @@ use sha2::{Digest, Sha256};
 
 use crate::docker::Timestamp;
 use crate::model::Time;
-use crate::sim::{Fates, LayerStore, Plan};
+use crate::sim::{Fates, LayerStore, Phase, Plan};
 
+use super::published::Published;
 use container::Container;
 use event::Events;
 use exec::Exec;
@@ -133,6 +134,7 @@ pub struct Model {
     /// Things numbered so far: IDs are made from it.
     numbered: u64,
     changes: u64,
+    port_changes: u64,
     /// Ports that the daemon has chosen so far.
     pub(super) ports_chosen: u16,
 }
@@ -156,6 +158,7 @@ impl Model {
             now: Time::ZERO,
             numbered: 0,
             changes: 0,
+            port_changes: 0,
             ports_chosen: 0,
             shared: Arc::clone(&shared),
         };
@@ -196,6 +199,34 @@ impl Model {
         self.changes += 1;
     }
 
+    /// A number that is another whenever the open ports of containers may be others.
+    pub fn port_changes(&self) -> u64 {
+        self.port_changes
+    }
+
+    /// The ports to which clients can connect.
+    pub(super) fn published(&self) -> Vec<Published> {
+        let of = |container: &Container| {
+            let id = container.id.clone();
+            let ports = container.ports.iter().filter(|port| port.inside.ends_with("/tcp"));
+            let published = move |port: &container::Port| Published {
+                outside: port.outside,
+                inside: port.inside.clone(),
+                container: id.clone(),
+            };
+            ports.map(published).collect::<Vec<_>>()
+        };
+        self.containers.values().flat_map(of).collect()
+    }
+
+    /// Who answers at a published port; nobody if its container does not run.
+    pub(super) fn describe(&self, published: &Published) -> Option<String> {
+        let container = self.containers.get(&published.container)?;
+        let runs = container.life.phase() == Phase::Running;
+        let port = &published.inside;
+        runs.then(|| format!("container {} on node {}, port {port}\n", container.name, self.name()))
+    }
+
     /// When something is due next.
     pub fn next_due(&self) -> Option<Time> {
         self.timers.peek().map(|Reverse((time, ..))| *time)
@@ -234,6 +265,7 @@ impl Model {
     /// The machine fails: what runs ends without anybody being told. With `wipe` its containers are gone as well.
     pub fn crash(&mut self, wipe: bool) {
         self.touch();
+        self.port_changes += 1;
         self.layers.interrupt(self.now);
         self.images.retain(|image| image.complete);
         self.timers.clear();

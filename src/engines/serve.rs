@@ -19,6 +19,7 @@ use super::api::{self, Ask, Reply, VERSION};
 use super::follow::{Follow, Session, Step};
 use super::house::{House, lock};
 use super::model::Refusal;
+use super::published;
 use super::session;
 use crate::net::head::{self, Head, HeadError};
 use crate::net::{self, Body, Incoming, Listener, Stream, headers};
@@ -207,7 +208,12 @@ async fn respond(house: Arc<House>, number: usize, mut request: Request<Received
         }),
     };
     let reply = match reply {
-        Reply::Later(later) => wait(&house, number, &later).await,
+        Reply::Later(later) => {
+            let reply = wait(&house, number, &later).await;
+            // Who has started a container can connect to it.
+            published::settled(&house, number).await;
+            reply
+        }
         other => other,
     };
     let takes_over = matches!(reply, Reply::TakeOver(_));

@@ -8,6 +8,7 @@ mod load;
 mod manager;
 mod orders;
 mod parity;
+mod ports;
 mod processes;
 
 use std::net::Ipv4Addr;
@@ -96,6 +97,7 @@ impl Cluster {
             plan,
             speed,
             node_events: true,
+            published_ports: 16,
         };
         let engines = engines::start(options, stop.clone()).await.expect("engines");
         Cluster {

@@ -104,6 +104,33 @@ pub fn listed(model: &Model, container: &Container, size: bool) -> Value {
     shown
 }
 
+/// What is not shown of a container's `Config` if it says nothing.
+const UNSAID: [&str; 7] = [
+    "NetworkDisabled",
+    "MacAddress",
+    "StopSignal",
+    "StopTimeout",
+    "Healthcheck",
+    "ArgsEscaped",
+    "Shell",
+];
+
+/// What stands in `HostConfig` of who asked for nothing of it.
+const USUAL_HOST: &str = r#"{
+    "Binds": null, "ContainerIDFile": "", "LogConfig": {"Type": "json-file", "Config": {}}, "PortBindings": {},
+    "AutoRemove": false, "VolumeDriver": "", "VolumesFrom": null, "CapAdd": null, "CapDrop": null, "CgroupnsMode": "host",
+    "Dns": [], "DnsOptions": [], "DnsSearch": [], "ExtraHosts": null, "GroupAdd": null, "IpcMode": "private", "Cgroup": "",
+    "Links": null, "OomScoreAdj": 0, "PidMode": "", "Privileged": false, "PublishAllPorts": false,
+    "ReadonlyRootfs": false, "SecurityOpt": null, "UTSMode": "", "UsernsMode": "", "ShmSize": 67108864,
+    "Runtime": "runc", "ConsoleSize": [0, 0], "Isolation": "", "CpuShares": 0, "Memory": 0, "NanoCpus": 0,
+    "CgroupParent": "", "BlkioWeight": 0, "BlkioWeightDevice": [], "BlkioDeviceReadBps": null,
+    "BlkioDeviceWriteBps": null, "BlkioDeviceReadIOps": null, "BlkioDeviceWriteIOps": null, "CpuPeriod": 0,
+    "CpuQuota": 0, "CpuRealtimePeriod": 0, "CpuRealtimeRuntime": 0, "CpusetCpus": "", "CpusetMems": "", "Devices": [],
+    "DeviceCgroupRules": null, "DeviceRequests": null, "KernelMemory": 0, "KernelMemoryTCP": 0, "MemoryReservation": 0,
+    "MemorySwap": 0, "MemorySwappiness": null, "OomKillDisable": false, "PidsLimit": null, "Ulimits": null, "CpuCount": 0,
+    "CpuPercent": 0, "IOMaximumIOps": 0, "IOMaximumBandwidth": 0
+}"#;
+
 /// A container in full.
 pub fn inspected(model: &Model, container: &Container) -> Value {
     let state = container.state(model);
@@ -153,18 +180,13 @@ pub fn inspected(model: &Model, container: &Container) -> Value {
         "RestartPolicy",
         json!({ "Name": policy, "MaximumRetryCount": limit }),
     );
-    for (key, value) in [
-        ("Binds", Value::Null),
-        ("LogConfig", json!({ "Type": "json-file", "Config": {} })),
-        ("PortBindings", json!({})),
-        ("AutoRemove", json!(false)),
-        ("CpuShares", json!(0)),
-        ("Memory", json!(0)),
-    ] {
-        if json::get(&host, key).is_none() {
-            json::set(&mut host, key, value);
+    for (key, value) in serde_json::from_str::<Map>(USUAL_HOST).unwrap_or_default() {
+        if json::get(&host, &key).is_none() {
+            host.insert(key, value);
         }
     }
+    // What says nothing is left out here, and nowhere else.
+    config.retain(|key, value| !UNSAID.contains(&key.as_str()) || !(value.is_null() || value == false || value == ""));
     let mut ports = Map::new();
     for inside in json::map(&config, "ExposedPorts").into_iter().flat_map(Map::keys) {
         ports.insert(inside.clone(), Value::Null);

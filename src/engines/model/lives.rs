@@ -137,6 +137,7 @@ impl Model {
         container.life.start();
         container.generation += 1;
         container.stopped_by_hand = false;
+        self.port_changes += u64::from(!ports.is_empty());
         container.ports = ports;
         let generation = container.generation;
         if latency.is_zero() {
@@ -267,6 +268,7 @@ impl Model {
         let Some(container) = self.containers.get_mut(id) else {
             return;
         };
+        self.port_changes += u64::from(!container.ports.is_empty());
         container.ports.clear();
         let removes = container.auto_remove;
         self.execs.retain(|_, exec| !exec.running || exec.container != id);
