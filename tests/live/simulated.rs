@@ -19,13 +19,13 @@ pub const CASES: [Case; 4] = cases!(simulated:
     engines_are_in_a_store_for_as_long_as_they_run needs Etcd,
 );
 
-const ENDPOINT: &str = "tcp://127.9.0.1:2375";
+pub const ENDPOINT: &str = "tcp://127.9.0.1:2375";
 
 /// The program, until it is dropped.
-struct Engines(Child);
+pub struct Engines(Child);
 
 impl Engines {
-    fn start() -> Engines {
+    pub fn start() -> Engines {
         Engines::with(&[])
     }
 

@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use crate::docker::json;
 use crate::model::Time;
@@ -9,6 +10,10 @@ use crate::model::Time;
 use super::container::Container;
 use super::program::{self, End, Input, Program, Surroundings, Write};
 use super::{Due, Model};
+
+/// How long a process lives at least, in the time of the world: it takes a daemon as long to start one and to see it end.
+/// Who is attached to it has heard all of it when its end is told.
+const LIFE_MIN: Duration = Duration::from_millis(100);
 
 /// What a process will still do.
 #[derive(Debug, Default)]
@@ -130,6 +135,7 @@ impl Model {
     /// The process of a container is there: it begins to do what its command says.
     pub(super) fn set_out(&mut self, id: &str) {
         let now = self.now;
+        let shortest = LIFE_MIN.mul_f64(self.shared.calendar.speed);
         let Some(container) = self.containers.get_mut(id) else {
             return;
         };
@@ -140,7 +146,7 @@ impl Model {
                 writes.truncate(sure);
                 None
             }
-            End::Known(after, _) if !container.forever => Some(after),
+            End::Known(after, _) if !container.forever => Some(after.max(shortest)),
             End::Known(..) | End::Never => None,
         };
         container.course = Course::of(writes, end, now);
