@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::clients::Client;
+use crate::daemons;
 use crate::guardian;
 use crate::manager::stores::{Kind, Server, list};
 use crate::manager::{Manager, eventually};
@@ -30,6 +31,8 @@ impl Engines {
     }
 
     fn with(flags: &[&str]) -> Engines {
+        // The loopback, which is down in a laboratory without daemons.
+        daemons::open_network();
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let child = Command::new(env!("CARGO_BIN_EXE_swarmlab"))
             .args([
@@ -70,7 +73,7 @@ const TABLE: [(&[&str], i32, &str); 36] = [
     (&["pull", "nowhere/x"], 1, "pull access denied"),
     (
         &[
-            "run", "-d", "--name", "web", "-p", "8080:80", "-l", "a=b", "busybox", "sleep", "9",
+            "run", "-d", "--name", "web", "-p", "8080:80", "-l", "a=b", "busybox", "sleep", "999",
         ],
         0,
         "",
@@ -240,7 +243,7 @@ fn compose_takes_an_engine_for_a_daemon() {
     let _engines = Engines::start();
     let project = guardian::laboratory().expect("in the laboratory").join("simulated");
     fs::create_dir_all(&project).expect("a directory");
-    let file = "version: '2.4'\nservices:\n  web:\n    image: busybox\n    command: sleep 9\n    ports: ['8081:80']\n    \
+    let file = "version: '2.4'\nservices:\n  web:\n    image: busybox\n    command: sleep 999\n    ports: ['8081:80']\n    \
                 volumes: ['data:/data']\n  db:\n    image: busybox\n    command: top\nvolumes:\n  data: {}\n";
     fs::write(project.join("docker-compose.yml"), file).expect("a file");
     let compose = Client::compose(ENDPOINT, &project);

@@ -38,7 +38,7 @@ async fn an_engine_says_what_the_scenario_says_of_its_node() {
 #[tokio::test]
 async fn the_life_of_a_container_has_the_statuses_of_daemons() {
     let cluster = Cluster::start(nodes(1)).await;
-    let body = r#"{"Image":"busybox","Cmd":["sleep","9"]}"#;
+    let body = r#"{"Image":"busybox","Cmd":["sleep","999"]}"#;
     for (method, target, body, expected) in [
         (
             "POST",
