@@ -11,6 +11,7 @@ mod filters;
 pub mod json;
 pub mod path;
 mod podman;
+pub mod reference;
 mod time;
 mod version;
 pub mod words;
@@ -19,7 +20,10 @@ pub use daemon::{Answer, Daemon, Timeouts};
 pub use error::CallError;
 pub use events::Events;
 pub use facts::{ContainerFacts, ContainerState, DaemonFacts, FactsError, ImageFacts};
-pub use filters::{Filters, FiltersError};
+pub use filters::{
+    ContainerFilters, FilteredContainer, FilteredEvent, FilteredImage, FilteredNetwork, FilteredVolume, Filters,
+    FiltersError, ImageFilters, NetworkFilters, PruneFilters, ShownNames, VolumeFilters, wants_event,
+};
 pub use json::Map;
 pub use time::Timestamp;
 pub use version::ApiVersion;

@@ -26,7 +26,7 @@ pub use address::{AddressPlan, AddressPlanError};
 pub use api::{Ask, Reply, answer};
 pub use fault::{Crash, Delay, Faults};
 pub use model::container::{CLASS, EXIT_CODE, LIFETIME};
-pub use model::{Calendar, Model, Refusal, Shared};
+pub use model::{Calendar, Model, Overlays, Refusal, Shared};
 
 use crate::docker::Timestamp;
 use crate::net::{Address, ListenError, Listener};
@@ -97,6 +97,7 @@ pub async fn start(options: Options, stop: CancellationToken) -> Result<Engines,
             epoch: Timestamp::now(),
             speed,
         },
+        overlays: Overlays::default(),
         plan: options.plan,
     });
     let mut listeners = Vec::with_capacity(nodes);

@@ -31,6 +31,7 @@ mod role;
 mod routes;
 mod server;
 mod state;
+mod system;
 mod versions;
 mod volumes;
 
@@ -62,6 +63,7 @@ use role::Role;
 use routes::Action;
 use server::Call;
 use state::{Rules, State};
+use system::Pruned;
 
 /// What clients take the manager for: the version of Swarm whose behaviour this is.
 const SERVER_VERSION: &str = "swarm/1.2.9";
@@ -299,5 +301,11 @@ async fn handle(call: Call) -> Result<Answer, Failure> {
         Action::InspectVolume => volumes::inspect(&call),
         Action::CreateVolume => volumes::create(call).await,
         Action::RemoveVolume => volumes::remove(call).await,
+        Action::PruneContainers => system::prune(call, Pruned::Containers).await,
+        Action::PruneImages => system::prune(call, Pruned::Images).await,
+        Action::PruneNetworks => system::prune(call, Pruned::Networks).await,
+        Action::PruneVolumes => system::prune(call, Pruned::Volumes).await,
+        Action::PruneBuilds => system::prune(call, Pruned::Builds).await,
+        Action::DiskUsage => system::disk_usage(call).await,
     }
 }

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use rand::{Rng, RngExt};
 
-pub use creation::{CreateError, Creation, DaemonError, ReserveError, attempt, reserve};
+pub use creation::{CreateError, Creation, DaemonError, ReserveError, attempt, demanded_system, reserve};
 pub use explanation::{Explanation, NodeExplanation, Outcome};
 pub use expression::{Expression, ExpressionError, Operator};
 pub use filter::{Refusal, SoftRules};

@@ -48,6 +48,18 @@ impl Cluster {
             .map(|(_, idx)| self.expect_container(idx))
     }
 
+    /// The container whose ID begins with this text, if it is the only one.
+    pub fn with_id_prefix(&self, prefix: &str) -> Option<ContainerIdx> {
+        if prefix.is_empty() {
+            return None;
+        }
+        let mut found = prefixed(&self.ids, prefix);
+        match (found.next(), found.next()) {
+            (Some((_, only)), None) => Some(only),
+            _ => None,
+        }
+    }
+
     fn find_where(&self, query: &str, admit: impl Fn(ContainerIdx) -> bool) -> Option<ContainerIdx> {
         if query.is_empty() {
             return None;

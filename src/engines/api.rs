@@ -111,7 +111,7 @@ impl Ask {
 
     /// The filters.
     pub fn filters(&self) -> Result<Filters, Refusal> {
-        Filters::parse(self.parameter("filters")).map_err(|error| Refusal::new(400, error.to_string()))
+        Ok(Filters::parse(self.parameter("filters"))?)
     }
 
     /// The body as an object; an empty body is an empty one.

@@ -9,6 +9,7 @@ pub(super) mod files;
 pub(super) mod image;
 mod lives;
 pub(super) mod network;
+mod overlay;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::docker::Timestamp;
+use crate::docker::{FiltersError, Timestamp};
 use crate::model::Time;
 use crate::sim::{Fates, LayerStore, Plan};
 
@@ -28,6 +29,7 @@ use image::ImageRecord;
 use network::{Network, Volume};
 
 pub use lives::Signal;
+pub use overlay::Overlays;
 
 /// Removed containers that are remembered, for those who wait for their end or have not read all of their output.
 const DEPARTED_MAX: usize = 16;
@@ -41,6 +43,8 @@ pub struct Shared {
     pub fates: Fates,
     /// How times become dates.
     pub calendar: Calendar,
+    /// Networks that span engines.
+    pub overlays: Overlays,
 }
 
 /// How times of the scenario become dates: it begins at a date and runs so many times faster than the world.
@@ -88,6 +92,12 @@ impl Refusal {
     }
 }
 
+impl From<FiltersError> for Refusal {
+    fn from(error: FiltersError) -> Refusal {
+        Refusal::new(error.status(), error.to_string())
+    }
+}
+
 /// What is due at some time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
@@ -116,6 +126,8 @@ pub struct Model {
     pub(super) containers: BTreeMap<String, Container>,
     pub(super) images: Vec<ImageRecord>,
     pub(super) networks: Vec<Network>,
+    /// The version of the networks that span engines of which `networks` has them.
+    overlays_seen: u64,
     pub(super) volumes: BTreeMap<String, Volume>,
     pub(super) execs: BTreeMap<String, Exec>,
     pub(super) events: Events,
@@ -140,6 +152,7 @@ impl Model {
             containers: BTreeMap::new(),
             images: Vec::new(),
             networks: Vec::new(),
+            overlays_seen: 0,
             volumes: BTreeMap::new(),
             execs: BTreeMap::new(),
             events: Events::default(),
@@ -196,6 +209,7 @@ impl Model {
 
     /// Lets everything happen that is due by `now`. Whether anything did.
     pub fn advance(&mut self, now: Time) -> bool {
+        self.learn_of_overlays();
         let mut happened = false;
         while let Some(Reverse((time, ..))) = self.timers.peek()
             && *time <= now
@@ -230,11 +244,13 @@ impl Model {
         self.timers.clear();
         self.execs.clear();
         self.events = Events::default();
+        self.shared.overlays.leave_all(self.node);
         if wipe {
             self.containers.clear();
             self.departed.clear();
             self.volumes.clear();
-            self.networks = Network::builtin(self);
+            let overlays = self.networks.iter().filter(|network| network.global).cloned();
+            self.networks = Network::builtin(self).into_iter().chain(overlays).collect();
             return;
         }
         let now = self.now;

@@ -273,7 +273,7 @@ async fn dispatch(
         if request.method() == Method::OPTIONS && manager.options.cors && routes::is_known(uri.path()) {
             return Ok(Response::new(full(Bytes::new())));
         }
-        return Err(Failure::not_found("404 page not found"));
+        return Err(Failure::not_found(routes::absence(request.method(), uri.path())));
     };
     let query = path::pairs(uri.query().unwrap_or_default());
     let call = Call {

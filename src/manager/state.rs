@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use rand::rngs::ChaCha8Rng;
 use rustc_hash::FxHashMap;
 
-pub(super) use container::{Age, ContainerRecord, Placed};
+pub(super) use container::{Age, ContainerRecord, Placed, is_unspecified, lead_to_node};
 pub(super) use engine::{Condition, Engine, EngineId, Transition};
 pub(super) use image::ImageRecord;
 pub(super) use network::Network;

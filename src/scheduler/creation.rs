@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rand::Rng;
 
-pub use error::{CreateError, DaemonError};
+pub use error::{CreateError, DaemonError, demanded_system};
 
 use crate::cluster::{Cluster, PlaceError, Placement};
 use crate::model::{ContainerIdx, Request};

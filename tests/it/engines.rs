@@ -55,6 +55,7 @@ pub fn model(plan: Plan) -> Model {
             epoch: swarmlab::docker::Timestamp::from_seconds(1_700_000_000),
             speed: 1.0,
         },
+        overlays: Default::default(),
         plan,
     };
     Model::new(Arc::new(shared), 0)

@@ -235,7 +235,7 @@ impl Container {
     pub fn state(&self, model: &Model) -> ContainerState {
         let date = |time: Option<Time>| time.map(|time| model.date(time));
         ContainerState {
-            running: matches!(self.life.phase(), Phase::Running | Phase::Paused | Phase::Restarting),
+            running: self.is_running(),
             paused: self.life.phase() == Phase::Paused,
             restarting: self.life.phase() == Phase::Restarting,
             dead: false,
@@ -244,6 +244,26 @@ impl Container {
             finished_at: date(self.finished),
             ..ContainerState::default()
         }
+    }
+
+    /// Whether lists show it to who does not ask for all.
+    pub fn is_running(&self) -> bool {
+        matches!(self.life.phase(), Phase::Running | Phase::Paused | Phase::Restarting)
+    }
+
+    /// Its own ports that are open, such as `80/tcp`: none while it does not run.
+    pub fn open_ports(&self) -> std::collections::BTreeSet<String> {
+        if !self.life.is_up() {
+            return std::collections::BTreeSet::new();
+        }
+        let config = self.config();
+        let exposed = json::map(&config, "ExposedPorts")
+            .into_iter()
+            .flat_map(Map::keys)
+            .cloned();
+        exposed
+            .chain(self.ports.iter().map(|port| port.inside.clone()))
+            .collect()
     }
 
     /// The run that an end that is waited for belongs to: this one, or if none is under way, the next.
