@@ -186,9 +186,9 @@ pub(super) fn absence(method: &Method, path: &str) -> String {
             )
         }
         None if is_known(path) => {
-            format!("page not found: this endpoint serves {path}, but not with the method {method}")
+            format!("404 page not found: this endpoint serves {path}, but not with the method {method}")
         }
-        None => format!("page not found: {method} {path} is not part of the Docker API as this endpoint serves it"),
+        None => format!("404 page not found: {method} {path} is not part of the Docker API as this endpoint serves it"),
     }
 }
 

@@ -4,6 +4,7 @@ mod cluster;
 mod compose;
 mod containers;
 mod faults;
+mod filters;
 mod parity;
 mod placement;
 mod podman;
@@ -27,9 +28,10 @@ use crate::guardian;
 use crate::runner::Case;
 
 /// All cases, by subject.
-pub const CASES: [&[Case]; 10] = [
+pub const CASES: [&[Case]; 11] = [
     &compose::CASES,
     &containers::CASES,
+    &filters::CASES,
     &placement::CASES,
     &cluster::CASES,
     &parity::CASES,
