@@ -3,18 +3,21 @@
 //! Owns how daemons write and what of it is a fact. Bodies stay maps in which what is not understood survives. Must not
 //! know that there are many daemons.
 
+mod create_types;
 mod daemon;
 mod error;
 pub mod events;
 pub mod facts;
 mod filters;
 pub mod json;
+pub mod media;
 pub mod path;
 mod podman;
 mod time;
 mod version;
 pub mod words;
 
+pub use create_types::check_create;
 pub use daemon::{Answer, Daemon, Timeouts};
 pub use error::CallError;
 pub use events::Events;

@@ -49,7 +49,7 @@ pub use options::{Options, Replication, TlsFiles};
 
 use crate::discovery::{self, DiscoveryError, Election};
 use crate::net::tls::{self, TlsError};
-use crate::net::{Address, AddressError, ListenError, Listener, Tls};
+use crate::net::{Address, AddressError, Guard, ListenError, Listener, Tls};
 use crate::scheduler::{Settings, Strict};
 
 use answer::{Answer, Failure};
@@ -183,15 +183,17 @@ pub async fn start(options: Options, seed: [u8; 32], stop: CancellationToken) ->
     };
     let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
     for host in &options.hosts {
-        let listener = Listener::bind(&Address::parse(host)?, tls.clone()).await?;
+        let asked = Address::parse(host)?;
+        let listener = Listener::bind(&asked, tls.clone()).await?;
         let address = listener.local_address();
         let (proto, addr) = match address {
             Address::Tcp(addr) => ("tcp", addr.clone()),
             Address::Unix(path) => ("unix", path.display().to_string()),
         };
         info!(proto, addr, "Listening for HTTP");
+        let guard = Guard::new(&asked, address, tls.is_some(), &options.admitted());
         addresses.push(address.clone());
-        listeners.push(listener);
+        listeners.push((listener, guard));
     }
     let manager = Arc::new(Manager {
         keeper: Keeper::new(State::new(settings, rules, ChaCha8Rng::from_seed(seed))),
@@ -223,13 +225,13 @@ impl Manager {
     /// Does everything until the manager is told to stop, and then lets connections finish for a while.
     async fn work(
         self: Arc<Self>,
-        listeners: Vec<Listener>,
+        listeners: Vec<(Listener, Guard)>,
         discovery: Arc<dyn discovery::Discovery>,
         election: Option<Election>,
     ) {
         let mut serving = tokio::task::JoinSet::new();
-        for listener in listeners {
-            serving.spawn(server::serve(Arc::clone(&self), listener));
+        for (listener, guard) in listeners {
+            serving.spawn(server::serve(Arc::clone(&self), listener, guard));
         }
         let follow = tokio::spawn(Arc::clone(&self).follow_discovery(discovery));
         let rescue = tokio::spawn(Arc::clone(&self).keep_rescuing());

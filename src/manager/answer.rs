@@ -41,12 +41,17 @@ impl Failure {
         Failure::new(StatusCode::INTERNAL_SERVER_ERROR, message)
     }
 
-    pub(super) fn into_answer(self) -> Answer {
+    /// What clients are sent.
+    pub(super) fn body(&self) -> Value {
         let mut body = json!({ "message": self.message });
-        if let (Some((name, details)), Some(body)) = (self.details, body.as_object_mut()) {
-            body.insert(name.to_owned(), details);
+        if let (Some((name, details)), Some(body)) = (&self.details, body.as_object_mut()) {
+            body.insert((*name).to_owned(), details.clone());
         }
-        json_with(self.status, &body)
+        body
+    }
+
+    pub(super) fn into_answer(self) -> Answer {
+        json_with(self.status, &self.body())
     }
 }
 

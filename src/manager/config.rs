@@ -26,6 +26,9 @@ pub(super) enum ConfigError {
     /// It is JSON of another kind.
     #[error("the body is no container configuration: a JSON object is wanted")]
     NoObject,
+    /// A field has a value that no daemon takes, as daemons tell it.
+    #[error("{0}")]
+    Field(String),
 }
 
 /// See the module.
@@ -44,6 +47,8 @@ impl Config {
         let Value::Object(body) = value else {
             return Err(ConfigError::NoObject.into());
         };
+        // Here and not only by the daemon: what is decided must not rest on a value that is left out.
+        crate::docker::check_create(&body).map_err(ConfigError::Field)?;
         Config::from_body(body).map_err(ReadError::Policy)
     }
 
@@ -162,7 +167,10 @@ fn request_of(config: &Map, host: &Map, resources: Resources) -> Result<(Request
     let mut labels: Labels = json::map(config, "Labels")
         .into_iter()
         .flatten()
-        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        .filter_map(|(key, value)| {
+            let text = if value.is_null() { Some("") } else { value.as_str() };
+            Some((key.clone(), text?.to_owned()))
+        })
         .collect();
     let Expressions {
         constraints,
@@ -272,7 +280,10 @@ mod tests {
         #[test]
         fn no_body_makes_it_panic(json in any_json(), bytes in prop::collection::vec(any::<u8>(), 0..64), cpus in 0..64_u64) {
             let _ = Config::parse(&bytes);
-            if let Ok(mut config) = Config::parse(json.to_string().as_bytes()) {
+            let _ = Config::parse(json.to_string().as_bytes());
+            // Most of these have a value of the wrong type, which is then looked at all the same.
+            let body = json.as_object().cloned().unwrap_or_default();
+            if let Ok(mut config) = Config::from_body(body) {
                 config.strip_nodes_from_endpoints(|node| node.is_empty());
                 config.add_constraint("node==a".to_owned());
                 config.set_network_mode("a");

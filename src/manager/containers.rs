@@ -23,7 +23,7 @@ const TASK_LABEL: &str = "com.docker.swarm.task";
 
 /// `GET /containers/json`.
 pub(super) async fn list(call: Call) -> Result<Answer, Failure> {
-    let filters = Filters::parse(call.parameter("filters")).map_err(|error| Failure::internal(error.to_string()))?;
+    let filters = call.filters()?;
     let choice = Choice::new(&call, filters)?;
     call.manager.looks.settle().await;
     call.manager.refresh_as_asked(&choice.filters).await;

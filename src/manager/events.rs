@@ -18,7 +18,7 @@ const UNREAD_MAX: Duration = Duration::from_secs(10);
 
 /// Streams events until the time that the client gave, or until one of both sides goes away.
 pub(super) fn stream(call: &Call) -> Result<Answer, Failure> {
-    let filters = Filters::parse(call.parameter("filters")).map_err(|error| Failure::bad_request(error.to_string()))?;
+    let filters = call.filters()?;
     let until = match call.parameter("until") {
         "" => None,
         text => {

@@ -24,7 +24,7 @@ const REFERENCE_SINCE: (u32, u32) = (1, 28);
 
 /// `GET /images/json`.
 pub(super) fn list(call: &Call) -> Result<Answer, Failure> {
-    let filters = Filters::parse(call.parameter("filters")).map_err(|error| Failure::internal(error.to_string()))?;
+    let filters = call.filters()?;
     let deprecated = call.matched.version.is_none_or(|version| version < REFERENCE_SINCE);
     let mut references: Vec<Regex> = filters.values("reference").filter_map(shell_pattern).collect();
     if deprecated && !call.parameter("filter").is_empty() {

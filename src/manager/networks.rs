@@ -15,7 +15,7 @@ const BUILT_IN: [&str; 3] = ["none", "host", "bridge"];
 
 /// `GET /networks`.
 pub(super) async fn list(call: &Call) -> Result<Answer, Failure> {
-    let filters = Filters::parse(call.parameter("filters")).map_err(|error| Failure::bad_request(error.to_string()))?;
+    let filters = call.filters()?;
     for kind in filters.values("type") {
         if !matches!(kind, "custom" | "builtin") {
             return Err(Failure::bad_request(format!("Invalid filter: 'type'='{kind}'")));

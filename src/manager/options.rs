@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::docker::Timeouts;
 use crate::model::Overcommit;
+use crate::net::{Address, Allowed};
 use crate::scheduler::{Filter, Strategy};
 
 /// Everything that the command line says about a manager, checked.
@@ -29,8 +30,12 @@ pub struct Options {
     pub timeouts: Timeouts,
     /// Time between two looks at the discovery; at least a second.
     pub heartbeat: Duration,
-    /// Whether answers carry CORS headers.
+    /// Whether answers carry CORS headers, so that web pages of all origins may read them, and give orders.
     pub cors: bool,
+    /// What else than requests to the loopback, and of its own origin, is let in.
+    pub allowed: Allowed,
+    /// How long a client may leave an answer of the manager's own unread.
+    pub unread_max: Duration,
     /// How much more than a node has may be reserved on it.
     pub overcommit: Overcommit,
     /// How often a failed create is tried again elsewhere.
@@ -88,6 +93,8 @@ impl Options {
             timeouts: Timeouts::default(),
             heartbeat: Duration::from_secs(60),
             cors: false,
+            allowed: Allowed::default(),
+            unread_max: Duration::from_secs(30),
             overcommit: Overcommit::DEFAULT,
             create_retry: 0,
             discovery: discovery.to_owned(),
@@ -98,5 +105,17 @@ impl Options {
             experimental: false,
             debug: false,
         }
+    }
+
+    /// Everything that is let in.
+    pub(super) fn admitted(&self) -> Allowed {
+        let mut allowed = self.allowed.clone();
+        allowed.any_origin |= self.cors;
+        if let Some(replication) = &self.replication {
+            // Replicas ask by this name.
+            let own = Address::Tcp(replication.advertise.clone());
+            allowed.hosts.push(own.host().to_owned());
+        }
+        allowed
     }
 }

@@ -53,6 +53,24 @@ pub(super) enum Action {
     RemoveVolume,
 }
 
+impl Action {
+    /// Whether the answer is passed on while an engine writes it, for as long as it writes.
+    pub(super) fn is_streamed(self) -> bool {
+        matches!(
+            self,
+            Action::ProxyContainer
+                | Action::HijackContainer
+                | Action::StartExec
+                | Action::SaveImages
+                | Action::SaveImage
+                | Action::PullImage
+                | Action::LoadImage
+                | Action::PushImage
+                | Action::Build
+        )
+    }
+}
+
 /// Method, path with at most one `{}`, and what it means. `{}` stands for any text, slashes included, so the first row
 /// that matches counts.
 type Row = (Method, &'static str, Action);
@@ -194,7 +212,7 @@ pub(super) fn cleaned(path: &str) -> Option<String> {
 }
 
 /// The version at the beginning of a path, and what follows it.
-fn split_version(path: &str) -> (Option<(u32, u32)>, &str) {
+pub(super) fn split_version(path: &str) -> (Option<(u32, u32)>, &str) {
     let version = || {
         let (version, _) = path.strip_prefix("/v")?.split_once('/')?;
         let (major, minor) = version.split_once('.')?;

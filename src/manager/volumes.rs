@@ -10,7 +10,7 @@ use super::Manager;
 use super::answer::{Answer, Failure, bare, json_answer, json_with};
 use super::server::Call;
 use super::state::{Engine, EngineId, is_local};
-use crate::docker::{CallError, Daemon, Filters, Map, json, path};
+use crate::docker::{CallError, Daemon, Map, json, path};
 use crate::model::{Labels, Request};
 use crate::scheduler::{Expressions, translate};
 
@@ -23,7 +23,7 @@ fn labels_of(volume: &Map) -> Labels {
 
 /// `GET /volumes`.
 pub(super) fn list(call: &Call) -> Result<Answer, Failure> {
-    let filters = Filters::parse(call.parameter("filters")).map_err(|error| Failure::internal(error.to_string()))?;
+    let filters = call.filters()?;
     let listed: Vec<Map> = call.manager.keeper.with(|state| {
         let wanted = |engine: &Engine, volume: &Map| {
             let name = json::text(volume, "Name");

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use http_body_util::BodyExt;
+use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Request};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -129,10 +130,11 @@ impl Cluster {
 /// Asks whoever is at an address.
 pub async fn ask(address: &Address, method: Method, target: &str, body: &str) -> (u16, String) {
     let client = net::Client::new(address.clone(), None, AGES);
-    let request = Request::builder()
-        .method(method)
-        .uri(target)
-        .body(net::full(body.to_owned()));
+    let mut request = Request::builder().method(method).uri(target);
+    if !body.is_empty() {
+        request = request.header(CONTENT_TYPE, "application/json");
+    }
+    let request = request.body(net::full(body.to_owned()));
     let answer = within(client.send(request.expect("a request")))
         .await
         .expect("an answer");

@@ -161,7 +161,7 @@ impl Manager {
         let length = body.len();
         write!(
             stream,
-            "{method} {path} HTTP/1.0\r\nHost: manager\r\nContent-Type: application/json\r\n\
+            "{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\n\
              Content-Length: {length}\r\n\r\n{body}"
         )
         .expect("the manager reads");

@@ -80,9 +80,15 @@ pub struct ManageArguments {
     /// Time between two looks at the discovery
     #[arg(long, value_name = "TIME", default_value = "60s")]
     pub heartbeat: String,
-    /// Send CORS headers
+    /// Send CORS headers, and let web pages of all origins give orders
     #[arg(long, visible_alias = "cors")]
     pub api_enable_cors: bool,
+    /// Name by which requests may ask for this manager while it listens on the loopback without TLS
+    #[arg(long, value_name = "NAME")]
+    pub allowed_host: Vec<String>,
+    /// Origin of web pages that may give orders, such as https://panel.example
+    #[arg(long, value_name = "ORIGIN")]
+    pub allowed_origin: Vec<String>,
     /// Cluster driver [swarm]
     #[arg(long, short = 'c', value_name = "NAME", default_value = "swarm")]
     pub cluster_driver: String,
@@ -188,6 +194,9 @@ pub struct ServiceArguments {
     /// Requests a second from one client, and twice as many at once; 0 for any number
     #[arg(long, value_name = "N", default_value = "50", value_parser = go::parse_int)]
     pub rate: i64,
+    /// Name by which requests may ask for this service while it listens on the loopback without TLS
+    #[arg(long, value_name = "NAME")]
+    pub allowed_host: Vec<String>,
     #[command(flatten)]
     pub tls: TlsArguments,
     /// Nothing; there is a complaint if something is given

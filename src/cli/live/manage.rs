@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use crate::discovery::{self, Discovery};
 use crate::manager::{self, Options, Replication};
 use crate::model::Overcommit;
-use crate::net;
+use crate::net::{self, Allowed};
 use crate::scheduler::Filter;
 
 use super::args::ManageArguments;
@@ -86,6 +86,11 @@ fn options(arguments: &ManageArguments, environment: &Environment) -> anyhow::Re
         failure_retry,
         heartbeat,
         cors: arguments.api_enable_cors,
+        allowed: Allowed {
+            hosts: arguments.allowed_host.clone(),
+            origins: arguments.allowed_origin.clone(),
+            any_origin: false,
+        },
         overcommit,
         create_retry,
         discovery_options,
@@ -266,6 +271,9 @@ mod tests {
             "--engine-failure-retry=5",
             "--heartbeat=2s",
             "--api-enable-cors",
+            "--allowed-host=a",
+            "--allowed-host=b",
+            "--allowed-origin=http://c",
             "--cluster-opt=swarm.overcommit=0.5",
             "--cluster-opt=swarm.overcommit=0.7",
             "--cluster-opt=swarm.createretry=0x2",
@@ -293,6 +301,11 @@ mod tests {
             failure_retry: 5,
             heartbeat: Duration::from_secs(2),
             cors: true,
+            allowed: Allowed {
+                hosts: vec!["a".to_owned(), "b".to_owned()],
+                origins: vec!["http://c".to_owned()],
+                any_origin: false,
+            },
             overcommit: Overcommit::from_fraction(0.5).expect("within bounds"),
             create_retry: 2,
             discovery_options: [("k", "v=w"), ("token.url", "http://h:1")]

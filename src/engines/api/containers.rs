@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::system::{instant, pruned};
 use super::{Answered, Ask, Reply, files, not_found, show};
 use crate::docker::json::{self, Map};
-use crate::docker::{Filters, words};
+use crate::docker::{Filters, check_create, words};
 use crate::engines::follow::{Attached, Follow, Later, Session, Until};
 use crate::engines::model::Signal;
 use crate::engines::model::container::{Container, read_policy};
@@ -40,6 +40,7 @@ pub(super) fn answer(model: &mut Model, ask: &Ask, method: &str, rest: &[&str]) 
 
 fn create(model: &mut Model, ask: &Ask) -> Answered {
     let config = ask.object()?;
+    check_create(&config).map_err(|text| Refusal::new(400, text))?;
     if config.is_empty() {
         return Err(Refusal::new(
             400,

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use hyper::Method;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
 use swarmlab::docker::Timeouts;
 use swarmlab::engines::{Crash, Faults};
 use swarmlab::manager::{self, Options};
-use swarmlab::net::Address;
+use swarmlab::net::{self, Address};
 use swarmlab::sim::Sampler;
 
 use super::{Cluster, ask, nodes};
@@ -94,6 +95,44 @@ async fn fifty_engines_are_taken_for_daemons_and_each_gets_its_share() {
             "spread gives every engine as many"
         );
     }
+}
+
+/// A client that asks for no upgrade: what it starts detached leaves its connection to the manager, and what it starts
+/// otherwise takes it over.
+#[tokio::test]
+async fn a_connection_is_an_engines_once_that_engine_takes_it_over() {
+    let managed = Managed::start(Cluster::start(nodes(2)).await).await;
+    for name in ["aa", "bb"] {
+        assert_eq!(managed.create(name, &json!({ "Image": "busybox" })).await.0, 201);
+        let target = format!("/containers/{name}/start");
+        assert_eq!(ask(&managed.address, Method::POST, &target, "").await.0, 204);
+    }
+    let mut bytes = String::new();
+    for (detach, connection) in [(true, "Connection: keep-alive\r\n"), (true, ""), (false, "")] {
+        let config = r#"{"Cmd":["cat"],"AttachStdin":true,"AttachStdout":true}"#;
+        let (_, exec) = ask(&managed.address, Method::POST, "/containers/aa/exec", config).await;
+        let exec: Value = serde_json::from_str(&exec).expect("an object");
+        let (id, body) = (
+            exec["Id"].as_str().expect("an ID"),
+            json!({ "Detach": detach }).to_string(),
+        );
+        bytes += &format!(
+            "POST /exec/{id}/start HTTP/1.1\r\nHost: localhost\r\n{connection}Content-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+    }
+    let mut stream = net::dial(&managed.address, None, AGES).await.expect("a connection");
+    stream.write_all(bytes.as_bytes()).await.expect("sent");
+    stream.write_all(b"GET /info HTTP/1.1\r\n\r\n").await.expect("sent");
+    stream.shutdown().await.expect("ended");
+    let mut heard = String::new();
+    within(stream.read_to_string(&mut heard)).await.expect("heard");
+    assert_eq!(heard.matches("HTTP/1.1 200 OK\r\n").count(), 3, "{heard}");
+    assert!(
+        heard.ends_with("GET /info HTTP/1.1\r\n\r\n"),
+        "it is the command's input, which it echoes: {heard}"
+    );
 }
 
 #[tokio::test]

@@ -167,7 +167,7 @@ async fn filters_choose() {
             .0,
         500
     );
-    assert_eq!(swarm.get("/containers/json?filters=bad").await.failure().0, 500);
+    assert_eq!(swarm.get("/containers/json?filters=bad").await.failure().0, 400);
     assert_eq!(swarm.get("/networks?filters=bad").await.failure().0, 400);
 }
 
