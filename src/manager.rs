@@ -25,6 +25,7 @@ mod networks;
 mod options;
 mod proxy;
 mod pull;
+mod references;
 mod replica;
 mod reschedule;
 mod role;

@@ -9,6 +9,7 @@ pub(super) mod files;
 pub(super) mod image;
 mod lives;
 pub(super) mod network;
+mod references;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
@@ -263,15 +264,17 @@ impl Model {
 
     /// After a crash the daemon is back: it starts what its policies say.
     pub fn return_from_crash(&mut self) {
-        let again: Vec<String> = self
+        let mut again: Vec<String> = self
             .containers
             .values()
             .filter(|container| container.restarts_with_daemon())
             .map(|container| container.id.clone())
             .collect();
-        for id in again {
-            // A port may have been taken meanwhile; the container then stays as it is.
-            let _ = self.begin_start(&id);
+        // One that shares another one's network comes after it. A port may have been taken meanwhile; the container then
+        // stays as it is.
+        let mut left = usize::MAX;
+        while again.len() < std::mem::replace(&mut left, again.len()) {
+            again.retain(|id| self.begin_start(id).is_err());
         }
     }
 

@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use super::references::{self, Replacements};
 use crate::docker::{Map, json};
 use crate::model::{Bytes, Cpus, Labels, PortBinding, Request, Resources};
 use crate::scheduler::{Expressions, ReschedulePolicyError, from_shares, reschedule_policy, to_shares, translate};
@@ -98,6 +99,27 @@ impl Config {
                 _ => (key, endpoint),
             });
         *endpoints = renamed.collect();
+    }
+
+    /// Alters its references to other containers.
+    pub(super) fn rewrite_references(&mut self, replacements: &Replacements) {
+        references::rewrite(&mut self.body, replacements);
+        let host = json::map(&self.body, "HostConfig").cloned().unwrap_or_default();
+        let request = &mut self.request;
+        json::text(&host, "NetworkMode").clone_into(&mut request.network_mode);
+        request.volumes_from = owned(&host, "VolumesFrom");
+        request.links = owned(&host, "Links");
+        let mut altered = false;
+        for affinity in &mut request.affinities {
+            if let Some(new) = references::rewrite_affinity(affinity, replacements) {
+                *affinity = new;
+                altered = true;
+            }
+        }
+        if altered {
+            let all = Value::from(request.affinities.as_slice()).to_string();
+            request.labels.insert("com.docker.swarm.affinities".to_owned(), all);
+        }
     }
 
     /// What a daemon with so many CPUs is told, for a container with these labels.

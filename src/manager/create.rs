@@ -113,18 +113,27 @@ impl Manager {
             reserved.as_ref().err().map(|unplaced| &unplaced.error),
             started.elapsed(),
         );
-        let reserved = reserved?;
+        self.carry_out(&reserved?, wanted, from).await
+    }
+
+    /// Creates a container where room is reserved for it.
+    pub(super) async fn carry_out(
+        self: &Arc<Self>,
+        reserved: &Reserved,
+        wanted: &Wanted,
+        from: &Registry<'_>,
+    ) -> Result<Created, Unplaced> {
         // Whatever happens from here on, the room is given back unless the container exists.
         let claim = Claim {
             manager: self,
-            reserved: &reserved,
+            reserved,
         };
         let body = Value::Object(
             wanted
                 .config
                 .for_daemon(&wanted.creation.request().labels, reserved.cpus),
         );
-        let answer = self.create_on(&reserved, wanted, &body, from).await?;
+        let answer = self.create_on(reserved, wanted, &body, from).await?;
         let id = json::text(&answer, "Id").to_owned();
         if let Err(failure) = self.must_decide() {
             // Another manager may have decided meanwhile, and not known of this.
@@ -133,11 +142,15 @@ impl Manager {
             self.keeper.with(|state| state.forget_container(reserved.engine, &id));
             return Err(failure.into());
         }
-        self.keeper.with(|state| state.confirm(&reserved, &id));
+        self.keeper.with(|state| state.confirm(reserved, &id));
         drop(claim);
         let warnings = json::texts(&answer, "Warnings").map(str::to_owned).collect();
         self.look(reserved.engine, &reserved.daemon, &id).await;
-        Ok(Created { id, warnings, reserved })
+        Ok(Created {
+            id,
+            warnings,
+            reserved: reserved.clone(),
+        })
     }
 
     /// Asks the daemon to create the container; if it lacks the image, pulls that first (`scheduling.md` §9.2).

@@ -35,6 +35,9 @@ pub struct Options {
     pub overcommit: Overcommit,
     /// How often a failed create is tried again elsewhere.
     pub create_retry: u32,
+    /// Whether a rescheduled container is started also if its engine stopped it while it was being stopped itself, and
+    /// not only if it ran when the engine failed.
+    pub start_interrupted: bool,
     /// Where the addresses of the daemons are kept; known to be a valid URL for [`crate::discovery::open`].
     pub discovery: String,
     /// Options of the discovery.
@@ -90,6 +93,7 @@ impl Options {
             cors: false,
             overcommit: Overcommit::DEFAULT,
             create_retry: 0,
+            start_interrupted: true,
             discovery: discovery.to_owned(),
             discovery_options: BTreeMap::new(),
             refresh_on_node_filter: false,

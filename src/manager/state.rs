@@ -5,6 +5,7 @@
 //! do; nothing here waits.
 
 mod container;
+mod end;
 mod engine;
 mod execs;
 mod image;
@@ -13,6 +14,7 @@ mod observe;
 mod place;
 mod records;
 mod rescue;
+mod together;
 mod volume;
 
 use std::collections::BTreeMap;
@@ -21,13 +23,14 @@ use rand::rngs::ChaCha8Rng;
 use rustc_hash::FxHashMap;
 
 pub(super) use container::{Age, ContainerRecord, Placed};
+pub(super) use end::End;
 pub(super) use engine::{Condition, Engine, EngineId, Transition};
 pub(super) use image::ImageRecord;
 pub(super) use network::Network;
 pub(super) use observe::Observed;
 pub(super) use place::{Reserved, Unplaced, Verdict, Wanted};
 pub(super) use records::Tally;
-pub(super) use rescue::Stray;
+pub(super) use rescue::{Stray, Waiting};
 pub(super) use volume::is_local;
 
 use crate::cluster::Cluster;
@@ -56,6 +59,7 @@ pub(super) struct State {
     containers: records::Records,
     execs: execs::Execs,
     networks: network::NetworkIndex,
+    rescues: rescue::Rescues,
     next_engine: u64,
 }
 
@@ -72,6 +76,7 @@ impl State {
             containers: records::Records::default(),
             execs: execs::Execs::default(),
             networks: network::NetworkIndex::default(),
+            rescues: rescue::Rescues::default(),
             next_engine: 0,
         }
     }

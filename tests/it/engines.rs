@@ -8,6 +8,7 @@ mod load;
 mod manager;
 mod orders;
 mod parity;
+mod references;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;

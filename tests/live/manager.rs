@@ -8,6 +8,7 @@ mod parity;
 mod placement;
 mod podman;
 mod readme;
+mod rescue;
 mod secure;
 pub mod stores;
 
@@ -27,13 +28,14 @@ use crate::guardian;
 use crate::runner::Case;
 
 /// All cases, by subject.
-pub const CASES: [&[Case]; 10] = [
+pub const CASES: [&[Case]; 11] = [
     &compose::CASES,
     &containers::CASES,
     &placement::CASES,
     &cluster::CASES,
     &parity::CASES,
     &faults::CASES,
+    &rescue::CASES,
     &secure::CASES,
     &podman::CASES,
     &stores::CASES,

@@ -77,6 +77,10 @@ pub struct ManageArguments {
     /// Deprecated; use --engine-failure-retry
     #[arg(long, value_name = "N", default_value = "3", value_parser = go::parse_int)]
     pub engine_refresh_retry: i64,
+    /// Which rescheduled containers are started: all that ran when their engine failed or began to stop (interrupted), or,
+    /// as in the original, only those that ran when it was found unhealthy, and so none that it had stopped itself (running)
+    #[arg(long, value_name = "WHICH", default_value = "interrupted")]
+    pub reschedule_start: String,
     /// Time between two looks at the discovery
     #[arg(long, value_name = "TIME", default_value = "60s")]
     pub heartbeat: String,

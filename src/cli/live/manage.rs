@@ -63,6 +63,11 @@ fn options(arguments: &ManageArguments, environment: &Environment) -> anyhow::Re
         Ok(count) if count > 0 => count,
         _ => bail!("invalid failure retry count"),
     };
+    let start_interrupted = match arguments.reschedule_start.as_str() {
+        "interrupted" => true,
+        "running" => false,
+        other => bail!("invalid --reschedule-start '{other}': it is interrupted or running"),
+    };
     let discovery = checks::discovery(&arguments.discovery, environment, "manage")?;
     let heartbeat = heartbeat(&arguments.heartbeat)?;
     let discovery_options = discovery_options(&arguments.discovery_opt, arguments.discovery_url.as_ref(), environment)?;
@@ -84,6 +89,7 @@ fn options(arguments: &ManageArguments, environment: &Environment) -> anyhow::Re
         refresh_min,
         refresh_max,
         failure_retry,
+        start_interrupted,
         heartbeat,
         cors: arguments.api_enable_cors,
         overcommit,

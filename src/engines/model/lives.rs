@@ -7,7 +7,7 @@ use crate::sim::{Exit, Phase};
 
 use super::container::{Container, Port};
 use super::exec::said_by;
-use super::{DEPARTED_MAX, Due, Model, Refusal};
+use super::{DEPARTED_MAX, Due, Model, Refusal, references};
 
 /// The first of the ports that daemons choose.
 const PORT_FIRST: u16 = 32_768;
@@ -53,6 +53,7 @@ impl Model {
 
     /// Creates a container and gives its ID.
     pub fn create(&mut self, name: &str, mut config: Map) -> Result<String, Refusal> {
+        references::refuse_conflicts(&config)?;
         let image = json::text(&config, "Image").to_owned();
         if image.is_empty() {
             return Err(Refusal::new(400, "No image specified"));
@@ -81,6 +82,7 @@ impl Model {
         if let Some(files) = files {
             container.files = files;
         }
+        self.resolve_references(&mut container)?;
         self.attach_networks(&mut container, networking.as_ref())?;
         self.attach_mounts(&mut container);
         self.containers.insert(id.clone(), container);
@@ -129,6 +131,7 @@ impl Model {
             Phase::Running | Phase::Starting | Phase::Restarting => return Ok(false),
             Phase::Created | Phase::Exited => {}
         }
+        let host_name = self.check_references(id)?;
         let ports = self.open_ports(id)?;
         let latency = self.shared.plan.run.start_latency;
         let Some(container) = self.containers.get_mut(id) else {
@@ -139,6 +142,11 @@ impl Model {
         container.generation += 1;
         container.stopped_by_hand = false;
         container.ports = ports;
+        if let Some(name) = host_name {
+            let mut config = container.config();
+            json::set(&mut config, "Hostname", name);
+            container.config = serde_json::Value::Object(config).to_string().into();
+        }
         let generation = container.generation;
         if latency.is_zero() {
             self.container_started(id);

@@ -403,6 +403,11 @@ impl Model {
                 mount.source = volume.name;
             }
         }
+        for other in self.mounts_of_others(&host) {
+            if !mounts.iter().any(|mount| mount.target == other.target) {
+                mounts.push(other);
+            }
+        }
         container.mounts = mounts;
     }
 }

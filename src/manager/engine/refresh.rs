@@ -53,6 +53,7 @@ impl Caretaker {
 
     /// One refresh of everything.
     pub(super) async fn refresh(&mut self, rhythm: &mut Rhythm) -> Found {
+        self.manager.forget_ends_if_stopped(self.id, &self.daemon).await;
         if !self.is_healthy() || rhythm.specified.elapsed() >= SPECIFY_EVERY {
             rhythm.specified = Instant::now();
             match self.specify_again().await {
@@ -175,7 +176,7 @@ impl Manager {
                 .iter()
                 .filter(|container| !listed.iter().any(|entry| json::text(entry, "Id") == **container))
             {
-                state.forget_container(id, gone);
+                state.lose_container(id, gone);
             }
         });
         self.inspect_all(id, daemon, listed).await;
@@ -202,7 +203,7 @@ impl Manager {
             // Forgotten meanwhile: it has been removed since the daemon described it.
             Some(_) if was_known && !self.keeper.with(|state| state.knows(id, container)) => {}
             Some(entry) => self.take_in_inspected(id, daemon, entry, inspected).await,
-            None => self.keeper.with(|state| state.forget_container(id, container)),
+            None => self.keeper.with(|state| state.lose_container(id, container)),
         }
         Ok(())
     }
@@ -243,7 +244,7 @@ impl Manager {
             // Gone since it was listed.
             Err(error) if error.is_not_found() => self
                 .keeper
-                .with(|state| state.forget_container(id, json::text(&entry, "Id"))),
+                .with(|state| state.lose_container(id, json::text(&entry, "Id"))),
             Ok(inspected) => {
                 let observed = self.keeper.with(|state| state.observe(id, entry, &inspected));
                 if let Some(Observed::GivenUp(container)) = observed {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::docker::facts::NetworkEndpoint;
 use crate::docker::{ContainerFacts, ContainerState, Map, Timestamp, json, words};
+use crate::manager::references::Reference;
 use crate::model::{ContainerIdx, Labels};
 
 use super::observe::look;
@@ -29,6 +30,8 @@ pub(in crate::manager) struct ContainerRecord {
     pub listed: Box<str>,
     /// How to create it anew on another node, if it is to be when its own fails.
     pub revival: Option<Box<Map>>,
+    /// Which containers of the same engine it refers to.
+    pub references: Box<[Reference]>,
 }
 
 /// See [`ContainerRecord::age`].
@@ -64,6 +67,7 @@ impl ContainerRecord {
             networks: facts.networks.clone(),
             listed: entry(engine, listed, labels),
             revival: None,
+            references: Box::default(),
         }
     }
 

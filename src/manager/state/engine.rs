@@ -10,7 +10,7 @@ use crate::cluster::{NewNode, NodeChange, health_indicator};
 use crate::docker::{CallError, Daemon, DaemonFacts, Map, Timestamp};
 use crate::model::{Bytes, ContainerIdx, Cpus, NodeIdx, Resources};
 
-use super::{ImageRecord, State};
+use super::{End, ImageRecord, State};
 
 /// An engine for as long as discovery names its address. One that is removed and comes back is another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,6 +74,10 @@ pub(in crate::manager) struct Engine {
     /// The cluster-wide IDs of containers whose creation it has not answered, and which nobody waits for any more.
     given_up: VecDeque<String>,
     pub(super) containers: FxHashMap<Box<str>, ContainerIdx>,
+    /// It has been told to stop: connections that are open are answered to the last, and new ones are refused.
+    pub(super) closing: bool,
+    /// Why containers of it that are to live on elsewhere have come, or are coming, to their end.
+    pub(super) ends: FxHashMap<Box<str>, End>,
 }
 
 impl Engine {
@@ -95,6 +99,8 @@ impl Engine {
             lost: CancellationToken::new(),
             given_up: VecDeque::new(),
             containers: FxHashMap::default(),
+            closing: false,
+            ends: FxHashMap::default(),
         }
     }
 
@@ -158,6 +164,8 @@ impl State {
             None => {
                 let former = engine.node.take();
                 engine.containers.clear();
+                engine.ends.clear();
+                engine.closing = false;
                 engine.images.clear();
                 let node = self.cluster.add_node(NewNode {
                     id: facts.id.clone(),
@@ -189,7 +197,9 @@ impl State {
         let Some(engine) = self.engines.get_mut(&id) else {
             return;
         };
-        let Some(node) = engine.node else { return };
+        let Some(node) = engine.node.filter(|_| !engine.closing) else {
+            return;
+        };
         engine.set_condition(Condition::Healthy);
         engine.failures = 0;
         engine.last_error.clear();
@@ -240,6 +250,8 @@ impl State {
                     Transition::Disconnected
                 })
             }
+            // Over a connection that was open before: it says nothing about those to come.
+            Ok(_) | Err(_) if engine.closing => return None,
             Ok(_) | Err(_) => {
                 engine.failures = 0;
                 engine.last_error.clear();

@@ -8,7 +8,7 @@ use rustc_hash::FxBuildHasher;
 
 use crate::cluster::{Identity, Report};
 use crate::docker::{ContainerFacts, Map, json};
-use crate::manager::config;
+use crate::manager::{config, references};
 use crate::model::{ContainerIdx, Cpus, NodeIdx, ReschedulePolicy};
 
 use super::{ContainerRecord, EngineId, State};
@@ -39,13 +39,22 @@ impl State {
         let listed: HashSet<&str> = listed.iter().map(|entry| json::text(entry, "Id")).collect();
         let gone: Vec<&String> = known.iter().filter(|known| !listed.contains(known.as_str())).collect();
         for gone in gone {
-            self.forget_container(id, gone);
+            self.lose_container(id, gone);
+        }
+    }
+
+    /// A container is gone from an engine, which has removed it by itself if it is about to stop: one with `--rm` is as
+    /// little lost then as any other that is to live on elsewhere.
+    pub(in crate::manager) fn lose_container(&mut self, id: EngineId, container: &str) {
+        if !self.is_interrupted(id, container) {
+            self.forget_container(id, container);
         }
     }
 
     /// A container is gone from an engine.
     pub(in crate::manager) fn forget_container(&mut self, id: EngineId, container: &str) {
         let Some(engine) = self.engine_mut(id) else { return };
+        engine.ends.remove(container);
         if let Some(gone) = engine.containers.remove(container) {
             self.cluster.remove(gone);
             self.forget_record(gone);
@@ -62,6 +71,7 @@ impl State {
         let request = config::request_of_existing(inspected, real);
         let swarm_id = request.labels.get(SWARM_ID).cloned().unwrap_or_default();
         let mut record = ContainerRecord::new(engine, listed, &facts, &request.labels);
+        record.references = references::of(inspected, &request);
         if request.reschedule == ReschedulePolicy::OnNodeFailure {
             record.revival = Some(Box::new(inspected.clone()));
         }

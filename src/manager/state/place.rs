@@ -170,7 +170,7 @@ impl State {
     }
 
     /// What each node says to a request that none of them takes.
-    fn explain(&mut self, request: Request) -> Vec<Verdict> {
+    pub(super) fn explain(&mut self, request: Request) -> Vec<Verdict> {
         let prepared: Prepared = self.scheduler.prepare(request.into());
         let explanation = self.scheduler.explain(&self.cluster, &prepared, &NoDraws);
         let verdicts = explanation.nodes.into_iter().map(|explained| Verdict {

@@ -126,11 +126,15 @@ impl World {
     }
 
     fn tell_of(&mut self, action: &str, container: &str) {
+        self.tell_more_of(action, container, "", String::new());
+    }
+
+    fn tell_more_of(&mut self, action: &str, container: &str, key: &str, value: String) {
         let now = self.now();
         let name = self.containers.get(container).map(|known| known.name.clone());
         self.tell(&json!({
             "status": action, "id": container, "from": "busybox", "Type": "container", "Action": action,
-            "Actor": { "ID": container, "Attributes": { "image": "busybox", "name": name } },
+            "Actor": { "ID": container, "Attributes": { "image": "busybox", "name": name, key: value } },
             "scope": "local", "time": now / 1_000_000_000, "timeNano": now,
         }));
     }
@@ -176,7 +180,14 @@ impl World {
             container.running = false;
             container.exit_code = exit_code;
         }
-        self.tell_of("die", id);
+        self.tell_more_of("die", id, "exitCode", exit_code.to_string());
+    }
+
+    /// Stops a container as a client wants it, or the daemon itself when it is stopped.
+    pub fn stop(&mut self, id: &str) {
+        self.tell_more_of("kill", id, "signal", "15".to_owned());
+        self.end(id, 137);
+        self.tell_of("stop", id);
     }
 
     /// Removes a container.
@@ -502,7 +513,7 @@ fn about_container(
             Reply::Text(204, "")
         }
         ("POST", ["kill" | "stop"]) => {
-            world.end(id, 137);
+            world.stop(id);
             Reply::Text(204, "")
         }
         ("POST", ["wait"]) => Reply::Stalled(vec![" "]),
