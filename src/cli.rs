@@ -107,15 +107,29 @@ fn conclude(outcome: anyhow::Result<Outcome>) -> ExitCode {
         // Who reads our output has enough of it, as `head` does.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("swarmlab: {error:#}");
+            eprintln!("swarmlab: {}", told(&error));
             ExitCode::from(FAILURE)
         }
     }
 }
 
+/// An error and its causes in one line. Many errors, ours and those of libraries, name their cause themselves: what a
+/// text already ends with is not said again.
+fn told(error: &anyhow::Error) -> String {
+    let mut line = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !line.ends_with(&cause) {
+            line.push_str(": ");
+            line.push_str(&cause);
+        }
+    }
+    line
+}
+
 /// Says what is wrong with the arguments.
 fn usage(error: &anyhow::Error) -> Outcome {
-    eprintln!("swarmlab: {error:#}");
+    eprintln!("swarmlab: {}", told(error));
     Outcome::Invalid
 }
 
@@ -142,4 +156,30 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
             .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
     };
     error.chain().any(is_broken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_that_is_in_the_text_is_not_told_again() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot write {file}: {source}")]
+        struct Failed {
+            file: &'static str,
+            source: io::Error,
+        }
+        let missing = || io::Error::from_raw_os_error(2);
+        let failed = anyhow::Error::new(Failed {
+            file: "x",
+            source: missing(),
+        });
+        assert_eq!(
+            told(&failed.context("in a")),
+            format!("in a: cannot write x: {}", missing())
+        );
+        let plain = anyhow::Error::new(missing()).context("cannot read y");
+        assert_eq!(told(&plain), format!("cannot read y: {}", missing()));
+    }
 }

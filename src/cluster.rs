@@ -2,12 +2,15 @@
 //!
 //! Owns every fact that a decision reads. It is altered only by [`Cluster::add_node`], [`Cluster::update_node`],
 //! [`Cluster::remove_node`], [`Cluster::place`], [`Cluster::commit`], [`Cluster::adopt`], [`Cluster::amend`],
-//! [`Cluster::remove`] and [`Cluster::fail`], each of which keeps the sums and tables true. Must not know filters, strategies, clocks or JSON.
+//! [`Cluster::set_stopped`], [`Cluster::remove`], [`Cluster::fail`], [`Cluster::keep_name`] and
+//! [`Cluster::release_name`], each of which keeps the sums and tables true. A handle of a container that has been
+//! removed is answered with nothing, and alters nothing. Must not know filters, strategies, clocks or JSON.
 
 mod check;
 mod container;
 mod image;
 mod journal;
+mod kept;
 mod label_sets;
 mod lookup;
 mod names;
@@ -15,16 +18,18 @@ mod node;
 mod report;
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 pub use container::{Container, Identity};
 pub use image::{Image, repository};
-pub use node::{Extra, HEALTHY, NewNode, Node, NodeChange, OccupiedPort, Used, health_indicator};
+pub use node::{Extra, HEALTHY, HostModePort, NewNode, Node, NodeChange, OccupiedPort, Used, health_indicator};
 pub use report::Report;
 
 use crate::model::{ContainerIdx, Name, NodeIdx, Request, Resources, units};
 
 use journal::Journal;
+use kept::KeptNames;
 use label_sets::LabelSets;
 use names::NameTable;
 
@@ -35,8 +40,12 @@ pub struct Cluster {
     /// Nodes that have not been removed, in tie order: by name, then by ID.
     order: Vec<NodeIdx>,
     containers: Vec<Option<Container>>,
+    /// The handles of the next containers at the places that are empty.
     free: Vec<ContainerIdx>,
+    /// Places at which there have been as many containers as handles can tell apart.
+    given_up: usize,
     names: NameTable,
+    kept: KeptNames,
     label_sets: LabelSets,
     ids: BTreeSet<(Box<str>, ContainerIdx)>,
     swarm_ids: BTreeSet<(Box<str>, ContainerIdx)>,
@@ -80,6 +89,13 @@ pub enum PlaceError {
          assign {0} to a container again."
     )]
     NameTaken(String),
+    /// A container that cannot be seen has the name, or is about to be given it: see [`Cluster::keep_name`].
+    #[error(
+        "Conflict: The name {0} is already assigned, to a container that cannot be seen at the moment: it is just being \
+         given the name, or its engine has left the cluster, after which names are kept for a while. Take another name, \
+         or try again later."
+    )]
+    NameKept(String),
     /// The node has been removed from the cluster.
     #[error("the node has been removed from the cluster")]
     NoSuchNode,
@@ -143,8 +159,8 @@ impl Cluster {
         self.journal.record(idx);
     }
 
-    /// Removes a node and what is on it, which is handed back in the order of the names; the containers' indices are free
-    /// for reuse. The node's index is never used again.
+    /// Removes a node and what is on it, which is handed back in the order of the names. The node's index is never used
+    /// again.
     pub fn remove_node(&mut self, idx: NodeIdx) -> Vec<(ContainerIdx, Container)> {
         if !self.has_node(idx) {
             return Vec::new();
@@ -162,14 +178,15 @@ impl Cluster {
     /// Reserves room for a container that the node has yet to report: from now on it counts as placed. The container
     /// has no ID yet.
     ///
-    /// As in the original, a pending container that alone exceeds the node's totals is left out of its sums until it
-    /// is committed (`scheduling.md` §7.2).
+    /// A pending container that alone exceeds the node's totals is left out of its sums until it is committed. Unlike
+    /// in the original, it counts in every other respect: it has its slot, its ports, its name and its labels. There, it
+    /// does not exist on the node at all until it is reported, so that a second one can be given the same port.
     pub fn place(&mut self, idx: NodeIdx, placement: Placement) -> Result<ContainerIdx, PlaceError> {
         if !self.has_node(idx) {
             return Err(PlaceError::NoSuchNode);
         }
-        if self.is_name_taken(&placement.name) {
-            return Err(PlaceError::NameTaken(placement.name.into()));
+        if let Some(conflict) = self.name_conflict(&placement.name) {
+            return Err(conflict);
         }
         let identity = (!placement.swarm_id.is_empty()).then(|| {
             Box::new(Identity {
@@ -181,7 +198,9 @@ impl Cluster {
             request: placement.request,
             node: idx,
             slot: 0,
+            generation: NonZeroU32::MIN,
             pending: true,
+            stopped: false,
             counted: false,
             name: match placement.name.strip_prefix('/') {
                 Some(plain) => plain.into(),
@@ -217,15 +236,42 @@ impl Cluster {
         self.reinsert(container, committed);
     }
 
+    /// A container has stopped running, or runs again. It keeps everything that it has; only its ports show it.
+    pub fn set_stopped(&mut self, idx: ContainerIdx, stopped: bool) {
+        let place = self.containers.get_mut(idx.index()).and_then(Option::as_mut);
+        let Some(container) = place.filter(|known| known.generation == idx.generation() && known.stopped != stopped)
+        else {
+            return;
+        };
+        container.stopped = stopped;
+        let node = &mut self.nodes[container.node.index()];
+        let bound = node.ports.iter_mut().filter(|port| port.container == idx);
+        let exposed = node.host_mode_ports.iter_mut().filter(|port| port.container == idx);
+        let mut changed = false;
+        for mark in bound
+            .map(|port| &mut port.stopped)
+            .chain(exposed.map(|port| &mut port.stopped))
+        {
+            (*mark, changed) = (stopped, true);
+        }
+        if changed {
+            node.port_changes += 1;
+            self.journal.record(container.node);
+        }
+    }
+
     /// Removes a container, pending or not.
     pub fn remove(&mut self, container: ContainerIdx) -> Option<Container> {
         let removed = self.extract(container)?;
-        self.free.push(container);
+        match container.next() {
+            Some(next) => self.free.push(next),
+            None => self.given_up += 1,
+        }
         Some(removed)
     }
 
     /// A node fails: it becomes unhealthy and loses its containers, which are handed back in the order of their
-    /// names; their indices are free for reuse. (A live node that is merely out of sight keeps them: see [`NodeChange::Health`].)
+    /// names. (A live node that is merely out of sight keeps them: see [`NodeChange::Health`].)
     pub fn fail(&mut self, idx: NodeIdx) -> Vec<(ContainerIdx, Container)> {
         self.update_node(idx, NodeChange::Health(0));
         self.take_containers(idx)
@@ -253,13 +299,19 @@ impl Cluster {
 
     /// The container, unless it has been removed.
     pub fn container(&self, idx: ContainerIdx) -> Option<&Container> {
-        self.containers.get(idx.index())?.as_ref()
+        self.containers
+            .get(idx.index())?
+            .as_ref()
+            .filter(|known| known.generation == idx.generation())
     }
 
     /// All containers, in no meaningful but a reproducible order.
     pub fn containers(&self) -> impl Iterator<Item = (ContainerIdx, &Container)> {
-        let numbered = self.containers.iter().enumerate();
-        numbered.filter_map(|(index, slot)| Some((ContainerIdx(index as u32), slot.as_ref()?)))
+        let numbered = (0..).zip(&self.containers);
+        numbered.filter_map(|(place, container)| {
+            let container = container.as_ref()?;
+            Some((ContainerIdx::at(place, container.generation), container))
+        })
     }
 
     /// The containers of one node.
@@ -267,11 +319,10 @@ impl Cluster {
         node.containers.iter().map(|idx| self.expect_container(*idx))
     }
 
-    /// Whether a container, pending ones included, has this name, given with or without its leading slash. The empty
-    /// name is never taken.
+    /// Whether a container, pending ones included, has this name, given with or without its leading slash, or the name
+    /// is kept for one. The empty name is never taken.
     pub fn is_name_taken(&self, name: &str) -> bool {
-        let plain = name.strip_prefix('/').unwrap_or(name);
-        !plain.is_empty() && self.named(plain).next().is_some()
+        self.name_conflict(name).is_some()
     }
 
     /// Sums over all nodes.
@@ -319,16 +370,15 @@ impl Cluster {
     }
 
     fn expect_container(&self, idx: ContainerIdx) -> &Container {
-        self.containers[idx.index()]
-            .as_ref()
-            .expect("a node lists only containers that exist")
+        self.container(idx).expect("a node lists only containers that exist")
     }
 
     /// Containers with the name, pending ones included, on any node.
     fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = ContainerIdx> + 'a {
-        self.names.candidates(name).filter(move |candidate| {
-            self.container(*candidate)
-                .is_some_and(|container| container.names().any(|own| own == name))
+        self.names.candidates(name).filter_map(move |place| {
+            let candidate = self.containers.get(place as usize)?.as_ref()?;
+            let is_named = candidate.names().any(|own| own == name);
+            is_named.then(|| ContainerIdx::at(place, candidate.generation))
         })
     }
 
@@ -337,6 +387,9 @@ impl Cluster {
         let Some(Some(container)) = self.containers.get_mut(idx.index()) else {
             return false;
         };
+        if container.generation != idx.generation() {
+            return false;
+        }
         // In network mode `host`, ports are occupied from now on.
         let unnoticed = container.counted && !container.request.uses_host_network();
         if unnoticed {
@@ -348,7 +401,7 @@ impl Cluster {
     fn insert(&mut self, container: Container) -> ContainerIdx {
         let idx = self.free.pop().unwrap_or_else(|| {
             self.containers.push(None);
-            ContainerIdx(
+            ContainerIdx::first(
                 u32::try_from(self.containers.len() - 1).expect("four billion containers do not fit in memory"),
             )
         });
@@ -358,6 +411,7 @@ impl Cluster {
 
     /// Puts a container into its slot and into every sum and table.
     fn reinsert(&mut self, idx: ContainerIdx, mut container: Container) {
+        container.generation = idx.generation();
         let node = &mut self.nodes[container.node.index()];
         container.slot = node.containers.len() as u32;
         node.containers.push(idx);
@@ -376,7 +430,7 @@ impl Cluster {
         }
         occupy_ports(node, idx, &container);
         for name in container.names() {
-            self.names.insert(name, idx);
+            self.names.insert(name, idx.place());
         }
         if let Some(identity) = &container.identity {
             if !identity.id.is_empty() {
@@ -392,7 +446,8 @@ impl Cluster {
 
     /// Takes a container out of its slot and of every sum and table. The slot is not free yet.
     fn extract(&mut self, idx: ContainerIdx) -> Option<Container> {
-        let container = self.containers.get_mut(idx.index())?.take()?;
+        let place = self.containers.get_mut(idx.index())?;
+        let container = place.take_if(|known| known.generation == idx.generation())?;
         let node = &mut self.nodes[container.node.index()];
         node.containers.swap_remove(container.slot as usize);
         if let Some(moved) = node.containers.get(container.slot as usize) {
@@ -414,11 +469,11 @@ impl Cluster {
         if !node.ports.is_empty() || !node.host_mode_ports.is_empty() {
             let before = node.ports.len() + node.host_mode_ports.len();
             node.ports.retain(|port| port.container != idx);
-            node.host_mode_ports.retain(|(_, owner)| *owner != idx);
+            node.host_mode_ports.retain(|port| port.container != idx);
             node.port_changes += u64::from(node.ports.len() + node.host_mode_ports.len() != before);
         }
         for name in container.names() {
-            self.names.remove(name, idx);
+            self.names.remove(name, idx.place());
         }
         if let Some(identity) = &container.identity {
             self.ids.remove(&(identity.id.as_str().into(), idx));
@@ -477,7 +532,11 @@ fn discount(used: &mut Used, totals: &mut Totals, reserved: Resources) {
 fn occupy_ports(node: &mut Node, idx: ContainerIdx, container: &Container) {
     let request = &container.request;
     if request.uses_host_network() && !container.pending {
-        let ports = request.exposed_ports.iter().map(|port| (port.as_str().into(), idx));
+        let ports = request.exposed_ports.iter().map(|port| HostModePort {
+            port: port.as_str().into(),
+            container: idx,
+            stopped: container.stopped,
+        });
         node.host_mode_ports.extend(ports);
         node.port_changes += 1;
     }
@@ -488,6 +547,7 @@ fn occupy_ports(node: &mut Node, idx: ContainerIdx, container: &Container) {
         binding: binding.clone(),
         all_interfaces: binding.binds_all_interfaces(),
         container: idx,
+        stopped: container.stopped,
     }));
     if node.ports.len() == first {
         return;

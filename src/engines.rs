@@ -12,6 +12,7 @@ mod fault;
 mod follow;
 mod house;
 mod model;
+mod published;
 mod scripted;
 mod serve;
 mod session;
@@ -26,7 +27,7 @@ pub use address::{AddressPlan, AddressPlanError};
 pub use api::{Ask, Reply, answer};
 pub use fault::{Crash, Delay, Faults};
 pub use model::container::{CLASS, EXIT_CODE, LIFETIME};
-pub use model::{Calendar, Model, Refusal, Shared};
+pub use model::{Calendar, Model, Overlays, Refusal, Shared};
 
 use crate::docker::Timestamp;
 use crate::net::{Address, ListenError, Listener};
@@ -34,6 +35,7 @@ use crate::sim::{Fates, Plan};
 
 use clock::Clock;
 use house::{Engine, House};
+use published::Ports;
 
 /// Which engines there are, and how they live.
 #[derive(Clone, Debug)]
@@ -48,6 +50,8 @@ pub struct Options {
     pub speed: f64,
     /// Whether the scenario's failures happen.
     pub node_events: bool,
+    /// Published ports on which connections are accepted at the same time, over all engines; 0 for none.
+    pub published_ports: usize,
 }
 
 /// Why there are no engines.
@@ -97,6 +101,7 @@ pub async fn start(options: Options, stop: CancellationToken) -> Result<Engines,
             epoch: Timestamp::now(),
             speed,
         },
+        overlays: Overlays::default(),
         plan: options.plan,
     });
     let mut listeners = Vec::with_capacity(nodes);
@@ -120,12 +125,15 @@ pub async fn start(options: Options, stop: CancellationToken) -> Result<Engines,
             listener.is_some(),
         )
     });
-    let house = Arc::new(House::new(engines.collect(), Clock::new(speed), stop, options.seed));
+    let ports = Ports::new(options.published_ports);
+    let house = House::new(engines.collect(), Clock::new(speed), stop, options.seed, ports);
+    let house = Arc::new(house);
     let tasks = TaskTracker::new();
     for (number, listener) in listeners.into_iter().enumerate() {
         tasks.spawn(serve::listen(Arc::clone(&house), number, listener));
     }
     tasks.spawn(house::tick(Arc::clone(&house)));
+    tasks.spawn(published::keep(Arc::clone(&house)));
     if options.node_events {
         tasks.spawn(scripted::play(Arc::clone(&house), shared, options.seed));
     }

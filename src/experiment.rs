@@ -6,6 +6,8 @@ mod bands;
 
 pub use bands::{BandPoint, band, latency, mean_occupancy, mean_rejections};
 
+use std::num::NonZero;
+
 use rayon::prelude::*;
 
 use crate::metrics::{Comparison, Recorder, RunRecord, Setup, Summary};
@@ -55,14 +57,26 @@ pub fn run_cell(
     (!finished.interrupted).then(|| recorder.finish())
 }
 
-/// Applies a function to every cell, at most `jobs` at the same time, or as many as there are processors. Results are
-/// in the order of the cells, whichever finishes first.
+/// Threads for each processor at most: more would only wait for one another.
+const THREADS_A_PROCESSOR: usize = 4;
+
+/// How many of so many runs are made at the same time when `jobs` are asked for, or as many as there are processors: each
+/// takes a thread, and memory for a whole cluster.
+pub fn threads(jobs: Option<usize>, runs: usize) -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let most = processors.saturating_mul(THREADS_A_PROCESSOR).min(runs.max(1));
+    jobs.unwrap_or(processors).clamp(1, most)
+}
+
+/// Applies a function to every cell, as many at the same time as [`threads`] says. Results are in the order of the cells,
+/// whichever finishes first.
 pub fn in_parallel<T: Send>(
     cells: &[Cell],
     jobs: Option<usize>,
     apply: impl Fn(Cell) -> T + Sync + Send,
 ) -> Result<Vec<T>, rayon::ThreadPoolBuildError> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.unwrap_or(0)).build()?;
+    let threads = threads(jobs, cells.len());
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     // One cell at a time: they take long, and neighbours take equally long.
     Ok(pool.install(|| cells.par_iter().with_max_len(1).map(|cell| apply(*cell)).collect()))
 }

@@ -19,22 +19,25 @@ mod hub;
 mod images;
 mod info;
 mod keeper;
+mod limits;
 mod looks;
 mod metrics;
 mod networks;
 mod options;
 mod proxy;
 mod pull;
+mod references;
 mod replica;
 mod reschedule;
 mod role;
 mod routes;
 mod server;
 mod state;
+mod system;
 mod versions;
 mod volumes;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -49,8 +52,8 @@ pub use options::{Options, Replication, TlsFiles};
 
 use crate::discovery::{self, DiscoveryError, Election};
 use crate::net::tls::{self, TlsError};
-use crate::net::{Address, AddressError, ListenError, Listener, Tls};
-use crate::scheduler::{Settings, Strict};
+use crate::net::{Address, AddressError, Guard, ListenError, Listener, Tls};
+use crate::scheduler::{Parser, Settings};
 
 use answer::{Answer, Failure};
 use fleet::Fleet;
@@ -62,6 +65,7 @@ use role::Role;
 use routes::Action;
 use server::Call;
 use state::{Rules, State};
+use system::Pruned;
 
 /// What clients take the manager for: the version of Swarm whose behaviour this is.
 const SERVER_VERSION: &str = "swarm/1.2.9";
@@ -71,6 +75,9 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 /// Engines whose containers are read for the first time at the same time.
 const READERS: usize = 64;
+
+/// Requests that take long to read which are read at the same time: what is left of the machine is for all others.
+const PARSING: usize = 2;
 
 /// Why a manager does not start, or ends.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +104,10 @@ pub enum ManageError {
 struct Manager {
     options: Options,
     keeper: Keeper,
+    /// Prepares requests for the scheduler apart from the lock around that one.
+    parser: Mutex<Parser>,
+    /// Turns for preparing requests, and reading configurations, that take long.
+    parsing: Semaphore,
     hub: Hub,
     metrics: Metrics,
     builds: build::Builds,
@@ -175,25 +186,30 @@ pub async fn start(options: Options, seed: [u8; 32], stop: CancellationToken) ->
     let settings = Settings {
         filters: options.filters.clone(),
         strategy: options.strategy,
-        strict: Strict::default(),
+        strict: options.strict,
     };
     let rules = Rules {
         overcommit: options.overcommit,
         failures_max: options.failure_retry,
+        name_retention: options.name_retention,
     };
     let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
     for host in &options.hosts {
-        let listener = Listener::bind(&Address::parse(host)?, tls.clone()).await?;
+        let asked = Address::parse(host)?;
+        let listener = Listener::bind(&asked, tls.clone()).await?;
         let address = listener.local_address();
         let (proto, addr) = match address {
             Address::Tcp(addr) => ("tcp", addr.clone()),
             Address::Unix(path) => ("unix", path.display().to_string()),
         };
         info!(proto, addr, "Listening for HTTP");
+        let guard = Guard::new(&asked, address, tls.is_some(), &options.admitted());
         addresses.push(address.clone());
-        listeners.push(listener);
+        listeners.push((listener, guard));
     }
     let manager = Arc::new(Manager {
+        parser: Mutex::new(Parser::new(settings.strict)),
+        parsing: Semaphore::new(PARSING),
         keeper: Keeper::new(State::new(settings, rules, ChaCha8Rng::from_seed(seed))),
         hub: Hub::new(),
         metrics: Metrics::new(),
@@ -223,13 +239,13 @@ impl Manager {
     /// Does everything until the manager is told to stop, and then lets connections finish for a while.
     async fn work(
         self: Arc<Self>,
-        listeners: Vec<Listener>,
+        listeners: Vec<(Listener, Guard)>,
         discovery: Arc<dyn discovery::Discovery>,
         election: Option<Election>,
     ) {
         let mut serving = tokio::task::JoinSet::new();
-        for listener in listeners {
-            serving.spawn(server::serve(Arc::clone(&self), listener));
+        for (listener, guard) in listeners {
+            serving.spawn(server::serve(Arc::clone(&self), listener, guard));
         }
         let follow = tokio::spawn(Arc::clone(&self).follow_discovery(discovery));
         let rescue = tokio::spawn(Arc::clone(&self).keep_rescuing());
@@ -299,5 +315,11 @@ async fn handle(call: Call) -> Result<Answer, Failure> {
         Action::InspectVolume => volumes::inspect(&call),
         Action::CreateVolume => volumes::create(call).await,
         Action::RemoveVolume => volumes::remove(call).await,
+        Action::PruneContainers => system::prune(call, Pruned::Containers).await,
+        Action::PruneImages => system::prune(call, Pruned::Images).await,
+        Action::PruneNetworks => system::prune(call, Pruned::Networks).await,
+        Action::PruneVolumes => system::prune(call, Pruned::Volumes).await,
+        Action::PruneBuilds => system::prune(call, Pruned::Builds).await,
+        Action::DiskUsage => system::disk_usage(call).await,
     }
 }

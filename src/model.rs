@@ -6,6 +6,7 @@
 mod id;
 mod name;
 mod quantity;
+mod reference;
 mod request;
 mod time;
 
@@ -13,5 +14,6 @@ pub use id::{ContainerIdx, NodeIdx};
 pub use name::Name;
 pub(crate) use quantity::units;
 pub use quantity::{Bytes, Cpus, Overcommit, Resources};
-pub use request::{Labels, PortBinding, Request, ReschedulePolicy};
+pub use reference::{repository, split_reference};
+pub use request::{Labels, PortBinding, Request, ReschedulePolicy, is_unspecified};
 pub use time::Time;

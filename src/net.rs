@@ -4,10 +4,12 @@
 //! Owns bytes, sockets and certificates. Must not know Docker, Swarm or scheduling.
 
 mod address;
+pub mod answer;
 mod body;
 mod client;
 mod dial;
 mod follow;
+pub mod guard;
 pub mod head;
 pub mod headers;
 mod limits;
@@ -21,8 +23,9 @@ pub use body::{Body, BoxError, Sender, channel, empty, full, streamed};
 pub use client::{Client, SendError};
 pub use dial::{DialError, dial, explain};
 pub use follow::followed_by;
+pub use guard::{Allowed, Guard, Refused};
 pub use limits::{LimitError, open_files_allowed, raise_open_files, raise_open_files_at_most};
 pub use listen::{Incoming, ListenError, Listener, part};
-pub use stream::Stream;
+pub use stream::{Pace, Stream};
 pub use tls::Tls;
-pub use tunnel::{Moved, tunnel};
+pub use tunnel::{Moved, keep_behind, tunnel, tunnel_behind_head};

@@ -80,6 +80,10 @@ pub fn load(path: &Path, options: &Options) -> Result<Scenario, Diagnostics> {
     let name = path.display().to_string();
     let refuse = |diagnostic| Diagnostics::new(vec![diagnostic]);
     let bytes = file::read(path, LARGEST_FILE).map_err(refuse)?;
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        let message = format!("{name} is in UTF-16: save it as UTF-8");
+        return Err(refuse(Diagnostic::error(Code::NotText, message)));
+    }
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;

@@ -26,11 +26,11 @@ use std::sync::Arc;
 
 use rand::{Rng, RngExt};
 
-pub use creation::{CreateError, Creation, DaemonError, ReserveError, attempt, reserve};
+pub use creation::{CreateError, Creation, DaemonError, ReserveError, attempt, demanded_system, reserve};
 pub use explanation::{Explanation, NodeExplanation, Outcome};
-pub use expression::{Expression, ExpressionError, Operator};
+pub use expression::{Expression, ExpressionError, Operator, PatternLimit};
 pub use filter::{Refusal, SoftRules};
-pub use prepared::{Parsed, Prepared};
+pub use prepared::{Parsed, Parser, Prepared};
 pub use rejection::Rejection;
 pub use settings::{Filter, Settings, Strategy, Strict, UnknownName};
 pub use shares::{from_shares, to_shares};

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::net::tls::{self, Files, TlsError};
-use crate::net::{Address, AddressError, ListenError, Listener};
+use crate::net::{Address, AddressError, Allowed, Guard, ListenError, Listener};
 
 pub use register::RegisterError;
 pub use token::{Token, TokenFault};
@@ -42,6 +42,8 @@ pub struct Options {
     pub tls: Option<Files>,
     /// How much it does for clients.
     pub limits: Limits,
+    /// What else than requests to the loopback is let in there.
+    pub allowed: Allowed,
 }
 
 /// How much a discovery service does for clients.
@@ -142,7 +144,9 @@ pub(crate) async fn start_by(
         entries,
         "The register is open"
     );
-    let listener = Listener::bind(&address, tls).await?;
+    let asked = address;
+    let with_tls = tls.is_some();
+    let listener = Listener::bind(&asked, tls).await?;
     let address = listener.local_address().clone();
     let (proto, addr) = match &address {
         Address::Tcp(addr) => ("tcp", addr.clone()),
@@ -150,7 +154,8 @@ pub(crate) async fn start_by(
     };
     info!(proto, addr, "Listening for HTTP");
     let (writer, thread) = Writer::start(Arc::clone(&register))?;
-    let service = Service::new(register, writer, &options.limits, stop);
+    let guard = Guard::new(&asked, &address, with_tls, &options.allowed);
+    let service = Service::new(register, writer, &options.limits, guard, stop);
     let work = tokio::spawn(server::work(service, listener, thread));
     Ok(Running { address, work })
 }

@@ -163,8 +163,8 @@ pub struct RunArguments {
     /// Write an event log that `replay` can repeat (of the first repetition)
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
-    /// Runs at the same time; all processors if none is given
-    #[arg(long, value_name = "N")]
+    /// Runs at the same time, at most four for each processor; one for each if none is given
+    #[arg(long, value_name = "N", value_parser = jobs)]
     pub jobs: Option<usize>,
     #[command(flatten)]
     pub input: ScenarioArguments,
@@ -195,8 +195,8 @@ pub struct CompareArguments {
     /// First seed; the scenario's if none is given
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Runs at the same time; all processors if none is given
-    #[arg(long, value_name = "N")]
+    /// Runs at the same time, at most four for each processor; one for each if none is given
+    #[arg(long, value_name = "N", value_parser = jobs)]
     pub jobs: Option<usize>,
     #[command(flatten)]
     pub input: ScenarioArguments,
@@ -304,6 +304,13 @@ pub fn span(text: &str) -> Result<Duration, String> {
         Ok(span) if span.is_zero() => Err("no time at all".to_owned()),
         Ok(span) => Ok(span),
         Err(complaint) => Err(complaint.to_string()),
+    }
+}
+
+fn jobs(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("not a number from 1 on".to_owned()),
+        Ok(jobs) => Ok(jobs),
     }
 }
 

@@ -33,7 +33,7 @@ pub fn work() -> anyhow::Result<Outcome> {
         match grid::find(spec) {
             Ok(found) => Ok(found.subject),
             Err(Refusal::Faulty) => Err("the scenario is faulty".to_owned()),
-            Err(Refusal::Usage(error)) => Err(format!("{error:#}")),
+            Err(Refusal::Usage(error)) => Err(super::told(&error)),
         }
     };
     serve(BufReader::new(io::stdin().lock()), io::stdout().lock(), find)?;
@@ -220,6 +220,8 @@ fn write(
     cases: &[(Case, Figures)],
     judgement: Option<&Judgement>,
 ) -> anyhow::Result<()> {
+    // There is no manifest of these, and one of another command would not be true of a picture that both draw.
+    let output = output.replace()?;
     output.write("bench.csv", &report::bench_csv(unit, cases, judgement)?)?;
     if arguments.no_plots {
         output.discard("latency.svg")?;

@@ -19,6 +19,7 @@ use super::args::{CompareArguments, Format};
 use super::input::{self, Loaded, Refused};
 use super::interrupt;
 use super::session::{Finished, Session};
+use super::write::queue_names;
 
 /// Nobody watches a comparison but the recorder.
 struct Nobody(Infallible);
@@ -54,7 +55,10 @@ pub fn compare(arguments: &CompareArguments) -> anyhow::Result<Outcome> {
             eprintln!("swarmlab: interrupted before every strategy had run once; nothing was written");
             return Ok(Outcome::Interrupted);
         }
-        let comparison = compare_runs(&finished.strategies);
+        let mut comparison = compare_runs(&finished.strategies);
+        if let Some(random) = blind_to_capacity(session, &comparison) {
+            comparison.set_aside(random);
+        }
         session.write(&finished, Some(&comparison))?;
         match arguments.output.format {
             Format::Table => print_table(session, &finished, &comparison, begin)?,
@@ -62,6 +66,7 @@ pub fn compare(arguments: &CompareArguments) -> anyhow::Result<Outcome> {
                 "scenario": session.loaded.scenario.title,
                 "hash": session.loaded.scenario.hash,
                 "seeds": compared,
+                "queue": queue_names(&session.loaded.scenario.plan),
                 "results": session.results.path(),
                 "comparison": report::comparison_json(&comparison),
             })),
@@ -135,6 +140,9 @@ fn print_table(
     if !scenario.description.is_empty() {
         writeln!(out, "{}\n", scenario.description)?;
     }
+    if let Some(queue) = report::queue_note(&scenario.plan) {
+        writeln!(out, "{queue}\n")?;
+    }
     let seeds = if seeds == 1 {
         "one seed".to_owned()
     } else {
@@ -166,15 +174,18 @@ fn print_table(
     Ok(())
 }
 
-/// Random places where there is no room, which looks like success in most metrics.
-fn note_on_random(session: &Session<'_>, comparison: &Comparison) -> Option<String> {
+/// The strategy that does not look at capacity, if it is among those compared.
+fn blind_to_capacity(session: &Session<'_>, comparison: &Comparison) -> Option<usize> {
     if session.loaded.scenario.plan.run.strict.random_capacity {
         return None;
     }
-    let random = comparison
-        .strategies
-        .iter()
-        .position(|name| name == Strategy::Random.name())?;
+    let mut names = comparison.strategies.iter();
+    names.position(|name| name == Strategy::Random.name())
+}
+
+/// Random places where there is no room, which looks like success in most metrics.
+fn note_on_random(session: &Session<'_>, comparison: &Comparison) -> Option<String> {
+    let random = blind_to_capacity(session, comparison)?;
     let twice = |metric: Metric| {
         let estimate = comparison.metric(metric).estimates[random];
         let mean = estimate.map_or(0.0, |estimate| estimate.mean);

@@ -28,7 +28,14 @@ or on a port of its own. Image pulls, the latency of starts, restarts, lifetimes
 nodes are those of the scenario. A container belongs to the class with its image, or to the one named
 by its label swarmlab.class, and runs as long as that says; the label or variable
 swarmlab.lifetime=30s (or forever) says otherwise, swarmlab.exit-code=3 with which code it then ends.
-Other containers run until they are stopped. Their processes write their words and echo what they read.
+Where neither says how long, commands of which the end is known end as they would, in the scenario's
+time: echo, printf, true, false, sleep, cat, and scripts of these such as sh -c 'sleep 1; exit 3'.
+Other containers run until they are stopped; their processes write their words and echo what they read.
+
+At published TCP ports, at the engine's own address whatever HostIp says, a request of HTTP is answered
+with the names of container and node, on as many ports at a time as --published-ports allows. Ports below
+1024 may need rights. With --ports-from all engines have one address, and a port of it goes to the first
+container that publishes it; nobody accepts connections on UDP ports, or on those of others.
 
 With --admin, engines misbehave on command. NAME is a node or *:
   GET    /engines                    each with its address, state and faults
@@ -68,6 +75,9 @@ pub struct EnginesArguments {
     /// Do not let nodes fail, flap, join or leave as the scenario says
     #[arg(long)]
     pub no_node_events: bool,
+    /// Published TCP ports on which connections are accepted at the same time, over all engines (0: none)
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    pub published_ports: usize,
     /// Take orders about faults here, in HTTP and JSON
     #[arg(long, value_name = "127.0.0.1:PORT")]
     pub admin: Option<SocketAddr>,
@@ -132,12 +142,14 @@ pub fn engines(arguments: &EnginesArguments) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Done);
     }
     net::raise_open_files(count as u64 * SOCKETS_EACH)?;
+    live::log_warnings();
     let options = Options {
         seed: arguments.seed.unwrap_or(plan.run.seed),
         plan,
         addresses: listening,
         speed: arguments.speed,
         node_events: !arguments.no_node_events,
+        published_ports: arguments.published_ports,
     };
     let announcement = match arguments
         .register

@@ -29,7 +29,7 @@ use clap::{Command, CommandFactory, Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
 use super::args::{Arguments, Command as AnyCommand};
-use super::{FAILURE, is_broken_pipe};
+use super::{FAILURE, is_broken_pipe, told};
 use crate::discovery;
 pub(super) use announcement::Announcement;
 use args::{GlobalArguments, LiveCommand};
@@ -58,6 +58,11 @@ pub fn version() -> String {
         "swarmlab version {} (compatible with swarm 1.2.9)",
         env!("CARGO_PKG_VERSION")
     )
+}
+
+/// Begins to log what goes wrong, for commands that otherwise say little.
+pub(super) fn log_warnings() {
+    log::start(LevelFilter::WARN);
 }
 
 /// An announcement of simulated engines, as `join` makes one of a daemon, and a log on standard output of what is wrong
@@ -244,7 +249,7 @@ pub fn perform(global: &GlobalArguments, command: &LiveCommand) -> ExitCode {
             ExitCode::from(FAILURE)
         }
         Err(Fatal::Plain(error)) => {
-            complain(&format!("{} {error:#}", log::stamp()));
+            complain(&format!("{} {}", log::stamp(), told(&error)));
             ExitCode::from(FAILURE)
         }
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 
-use crate::eventlog::{Header, Recorded, Sink, Writer};
+use crate::eventlog::{Header, Integrity, Line, Recorded, Sink, Writer};
 use crate::experiment::{Cell, by_strategy};
 use crate::metrics::{Recorder, Setup};
 use crate::model::Time;
@@ -19,6 +19,10 @@ use super::args::{Format, ReplayArguments};
 use super::input::{self, Loaded};
 use super::interrupt;
 use super::session::{Finished, Session};
+
+/// What is said of a log that has another checksum than its last line says.
+const ALTERED: &str = "is not as it was written: lines were changed or removed, since they do not give the checksum in \
+                       the last line; take the log as the run wrote it, or write it again with `run --log`";
 
 pub fn replay(arguments: &ReplayArguments) -> anyhow::Result<Outcome> {
     let path = arguments.log.display();
@@ -38,6 +42,13 @@ pub fn replay(arguments: &ReplayArguments) -> anyhow::Result<Outcome> {
     let strategy = arguments.strategy.unwrap_or(logged);
     let mut prepare = preparer(plan, strategy);
     let mut inputs = Recorded::read(&text, plan, &mut prepare).with_context(|| format!("in {path}"))?;
+
+    let integrity = inputs.integrity();
+    let repeats = strategy == logged;
+    // Where every line is compared, the first that differs says more.
+    if integrity == Integrity::Altered && !repeats {
+        anyhow::bail!("{path} {ALTERED}");
+    }
 
     let default = || PathBuf::from("results").join(format!("{}-replay", input::stem(&loaded.scenario)));
     let directory = arguments.output.out.clone().unwrap_or_else(default);
@@ -59,7 +70,8 @@ pub fn replay(arguments: &ReplayArguments) -> anyhow::Result<Outcome> {
     let mut recorder = Recorder::new(&setup);
     let mut placements = session.results.placements(cell, plan)?;
     // Only the same strategy must give the same lines.
-    let mut check = (strategy == logged).then(|| Writer::new(Check::new(&text), &header, plan));
+    let first = text.lines().next().unwrap_or_default();
+    let mut check = repeats.then(|| Writer::repeating(Check::new(&text), first, &header, plan));
     let clock = Instant::now();
     let stopwatch = || clock.elapsed().as_nanos() as u64;
     let mut observers: Vec<&mut dyn Observer> = vec![&mut recorder];
@@ -95,8 +107,18 @@ pub fn replay(arguments: &ReplayArguments) -> anyhow::Result<Outcome> {
             eprintln!("swarmlab: the run came out differently\n{difference}");
             Outcome::Differs
         }
+        Some(None) if integrity == Integrity::Altered => {
+            eprintln!("swarmlab: every line came out as logged, but {path} {ALTERED}");
+            Outcome::Differs
+        }
         Some(None) => {
             eprintln!("every line came out as logged");
+            if integrity == Integrity::Unknown {
+                eprintln!(
+                    "swarmlab: {path} was written by a version of the program that wrote no checksum: whether lines \
+                     were removed from it cannot be told"
+                );
+            }
             Outcome::Done
         }
         None => Outcome::Done,
@@ -160,10 +182,22 @@ impl Sink for Check<'_> {
         }
         self.line += 1;
         let logged = self.logged.next();
-        // The header may be of another version of the program.
-        if self.line > 1 && logged != Some(text) {
+        if logged.is_some_and(|logged| are_ends(logged, text)) {
+            return;
+        }
+        if logged != Some(text) {
             let (line, logged) = (self.line, logged.unwrap_or("nothing"));
             self.difference = Some(format!("  line {line}\n  logged:   {logged}\n  repeated: {text}"));
         }
     }
+}
+
+/// Whether both lines are the end of a run at the same time. Their checksums are looked at where the log is read.
+fn are_ends(logged: &str, repeated: &str) -> bool {
+    let end = |text| match serde_json::from_str(text) {
+        Ok(Line::End { t, .. }) => Some(t),
+        _ => None,
+    };
+    // Only the last line is worth parsing.
+    repeated.starts_with(r#"{"event":"end""#) && end(logged).is_some_and(|t| end(repeated) == Some(t))
 }

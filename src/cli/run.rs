@@ -162,6 +162,9 @@ pub(super) fn print_table(
             _ => format!("{} seeds, mean ± 95 % interval", seeds.len()),
         };
         writeln!(out, "{}: {}, {seeds}\n", loaded.scenario.title, own.label)?;
+        if let Some(queue) = report::queue_note(&loaded.scenario.plan) {
+            writeln!(out, "{queue}\n")?;
+        }
         writeln!(out, "{}\n", report::runs_table(own))?;
     }
     let further = [report::rejections_table(strategies), report::latency_table(strategies)];

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use crate::experiment::{Cell, StrategyRuns, by_strategy, cells, in_parallel, run_cell};
+use crate::experiment::{Cell, StrategyRuns, by_strategy, cells, in_parallel, run_cell, threads};
 use crate::metrics::{Comparison, RunRecord, Setup};
 use crate::model::Time;
 use crate::scheduler::Strategy;
@@ -42,6 +42,13 @@ impl<'a> Session<'a> {
         output: &OutputArguments,
     ) -> anyhow::Result<Session<'a>> {
         let first_seed = seeds.first().copied().unwrap_or_default();
+        let runs = strategies.len().saturating_mul(seeds.len());
+        if let Some(asked) = jobs.filter(|jobs| threads(Some(*jobs), runs) < (*jobs).min(runs)) {
+            eprintln!(
+                "swarmlab: --jobs {asked} is more than this machine makes use of: {} of {runs} runs are made at the same time",
+                threads(Some(asked), runs)
+            );
+        }
         let results = Results::prepare(directory, output, &loaded.scenario.plan, &strategies, first_seed)?;
         Ok(Session {
             loaded,

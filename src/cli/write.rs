@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use crate::experiment::{Cell, StrategyRuns};
 use crate::metrics::Comparison;
-use crate::report::{self, OutputDir, Placements, ROW_BYTES};
+use crate::report::{self, OutputDir, Placements, ROW_BYTES, ResultSet};
 use crate::scenario::Scenario;
-use crate::scheduler::{Strategy, Strict};
-use crate::sim::{Arrivals, Plan, Source};
+use crate::scheduler::Strategy;
+use crate::sim::{Arrivals, Discipline, Plan, Source};
 
 use super::args::OutputArguments;
 
@@ -54,7 +54,7 @@ impl Results {
         let rows = if arguments.no_placements {
             0
         } else {
-            expected_containers(plan) * strategies.len() as u64
+            expected_containers(plan).saturating_mul(strategies.len() as u64)
         };
         let output = OutputDir::create(directory, OTHER_BYTES.saturating_add(rows.saturating_mul(ROW_BYTES)))?;
         let placements = if arguments.no_placements {
@@ -113,7 +113,7 @@ impl Results {
         comparison: Option<&Comparison>,
         manifest: &Manifest<'_>,
     ) -> anyhow::Result<()> {
-        let output = &self.output;
+        let output = self.output.replace()?;
         output.write("summary.csv", &report::summary(strategies)?)?;
         output.write("timeseries.csv", &report::timeseries(strategies)?)?;
         output.write("decisions.csv", &report::decisions(strategies)?)?;
@@ -121,20 +121,18 @@ impl Results {
             Some(comparison) => output.write("comparison.csv", &report::comparison(comparison)?)?,
             None => output.discard("comparison.csv")?,
         }
-        self.write_placements()?;
-        write_pictures(output, self.plots, strategies, comparison, &manifest.scenario.title)?;
+        self.write_placements(&output)?;
+        write_pictures(&output, self.plots, strategies, comparison, &manifest.scenario.title)?;
         let mut text = serde_json::to_string_pretty(&self.describe(manifest))?;
         text.push('\n');
-        // Last, so that a directory with a manifest is a whole one.
-        output.write("manifest.json", text.as_bytes())?;
-        Ok(())
+        Ok(output.finish(text.as_bytes())?)
     }
 
-    fn write_placements(&self) -> anyhow::Result<()> {
+    fn write_placements(&self, output: &ResultSet<'_>) -> anyhow::Result<()> {
         let Some(parts) = &self.placements else {
-            return Ok(self.output.discard("placements.csv")?);
+            return Ok(output.discard("placements.csv")?);
         };
-        let mut whole = self.output.begin("placements.csv")?;
+        let mut whole = output.begin("placements.csv")?;
         for part in parts {
             let taken = part.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
             if let Some(mut file) = taken {
@@ -163,7 +161,8 @@ impl Results {
             },
             "strategies": self.strategies.iter().map(|strategy| strategy.name()).collect::<Vec<_>>(),
             "filters": run.filters.iter().map(|filter| filter.name()).collect::<Vec<_>>(),
-            "strict": strict_names(run.strict),
+            "strict": run.strict.enabled(),
+            "queue": queue_names(&manifest.scenario.plan),
             "seeds": manifest.seeds,
             "runs_finished": finished,
             "runs_planned": planned,
@@ -174,7 +173,7 @@ impl Results {
 
 /// Draws the pictures, and removes those of an earlier run that are not drawn again.
 pub fn write_pictures(
-    output: &OutputDir,
+    output: &ResultSet<'_>,
     plots: bool,
     strategies: &[StrategyRuns],
     comparison: Option<&Comparison>,
@@ -201,12 +200,9 @@ pub fn write_pictures(
     Ok(())
 }
 
-fn strict_names(strict: Strict) -> Vec<&'static str> {
-    let is_on = |name: &&str| {
-        let mut with = strict;
-        with.enable(name).is_ok() && with == strict
-    };
-    Strict::NAMES.into_iter().filter(is_on).collect()
+/// The disciplines of the queue; none if nobody queues.
+pub fn queue_names(plan: &Plan) -> Vec<&'static str> {
+    plan.disciplines().map(Discipline::name).collect()
 }
 
 /// About how many containers a run of the plan submits, to know how large its files get.

@@ -26,8 +26,11 @@ impl Cluster {
         if self.containers().count() as u64 != totals.containers {
             return Err("a container is on no node".to_owned());
         }
-        if self.containers.len() - self.free.len() != self.containers().count() {
+        if self.containers.len() - self.free.len() - self.given_up != self.containers().count() {
             return Err("a place for a container is lost".to_owned());
+        }
+        if let Some(taken) = self.free.iter().find(|next| self.containers[next.index()].is_some()) {
+            return Err(format!("{taken:?} is free and taken"));
         }
         self.check_tables()
     }

@@ -1,5 +1,6 @@
 //! One container of a cluster.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::model::{Name, NodeIdx, PortBinding, Request};
@@ -11,7 +12,11 @@ pub struct Container {
     pub(super) node: NodeIdx,
     /// Where the node's container list holds it.
     pub(super) slot: u32,
+    /// That of its handle: which of the containers that have had its place it is.
+    pub(super) generation: NonZeroU32,
     pub(super) pending: bool,
+    /// Whether it has run and does not any more.
+    pub(super) stopped: bool,
     /// Whether the node's sums include its reservation; see `Cluster::place`.
     pub(super) counted: bool,
     pub(super) name: Name,
@@ -45,6 +50,11 @@ impl Container {
     /// Whether the node has yet to report it (`scheduling.md` §10).
     pub fn is_pending(&self) -> bool {
         self.pending
+    }
+
+    /// Whether it has run and does not any more. One that has yet to be started has not stopped.
+    pub fn has_stopped(&self) -> bool {
+        self.stopped
     }
 
     /// Its first name, without the leading slash; empty if it has none.

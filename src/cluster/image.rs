@@ -1,5 +1,9 @@
 //! Images as the scheduler sees them.
 
+pub use crate::model::repository;
+
+use crate::model::split_reference as split;
+
 /// An image that a node holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Image {
@@ -40,33 +44,9 @@ impl Image {
     }
 }
 
-/// A reference without its digest or tag. A colon before a slash is a registry's port (`live-manager.md` §7.2).
-pub fn repository(reference: &str) -> &str {
-    split(reference).0
-}
-
-/// A reference's repository, and its digest or tag, empty if it has none.
-fn split(reference: &str) -> (&str, &str) {
-    if let Some(parts) = reference.split_once('@') {
-        return parts;
-    }
-    match reference.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => (repository, tag),
-        _ => (reference, ""),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_registry_port_is_no_tag() {
-        assert_eq!(repository("nginx:1.27"), "nginx");
-        assert_eq!(repository("localhost:5000/nginx"), "localhost:5000/nginx");
-        assert_eq!(repository("localhost:5000/nginx:1"), "localhost:5000/nginx");
-        assert_eq!(repository("nginx@sha256:00"), "nginx");
-    }
 
     #[test]
     fn queries_match_as_live_manager_7_2_says() {

@@ -9,6 +9,13 @@ use super::{Cluster, Container};
 /// Length of a short ID.
 const SHORT_ID: usize = 12;
 
+/// Bytes of a text beyond which it means nothing. Longer ones come from those who want to keep us busy.
+const QUERY_BYTES_MAX: usize = 64 << 10;
+
+/// Slashes at which a text is taken apart into a node and a name. Of those that mean something, the IDs of nodes have the
+/// most: the path of a socket is part of them.
+const SLASHES_MAX: usize = 32;
+
 impl Cluster {
     /// The container that `query` names anywhere in the cluster: by ID, short ID, cluster-wide ID, name,
     /// `node/name`, or unique prefix of an ID; the first rule that finds something decides.
@@ -25,7 +32,7 @@ impl Cluster {
     pub fn may_hold<'a>(&'a self, query: &'a str) -> impl Iterator<Item = NodeIdx> + 'a {
         let by_id = [&self.ids, &self.swarm_ids]
             .into_iter()
-            .filter(|_| !query.is_empty())
+            .filter(|_| !query.is_empty() && query.len() <= QUERY_BYTES_MAX)
             .flat_map(move |ids| prefixed(ids, query))
             .map(|(_, idx)| idx);
         let found = by_id.chain(self.by_any_name(query));
@@ -48,8 +55,20 @@ impl Cluster {
             .map(|(_, idx)| self.expect_container(idx))
     }
 
+    /// The container whose ID begins with this text, if it is the only one.
+    pub fn with_id_prefix(&self, prefix: &str) -> Option<ContainerIdx> {
+        if prefix.is_empty() {
+            return None;
+        }
+        let mut found = prefixed(&self.ids, prefix);
+        match (found.next(), found.next()) {
+            (Some((_, only)), None) => Some(only),
+            _ => None,
+        }
+    }
+
     fn find_where(&self, query: &str, admit: impl Fn(ContainerIdx) -> bool) -> Option<ContainerIdx> {
-        if query.is_empty() {
+        if query.is_empty() || query.len() > QUERY_BYTES_MAX {
             return None;
         }
         for ids in [&self.ids, &self.swarm_ids] {
@@ -75,8 +94,10 @@ impl Cluster {
 
     /// Containers called `query`, `/query`, or `node/name` with the node's name or ID.
     fn by_any_name<'a>(&'a self, query: &'a str) -> impl Iterator<Item = ContainerIdx> + 'a {
+        // No container has an empty name.
+        let query = if query.len() > QUERY_BYTES_MAX { "" } else { query };
         let plain = query.strip_prefix('/').unwrap_or(query);
-        let qualified = query.match_indices('/').flat_map(move |(slash, _)| {
+        let qualified = query.match_indices('/').take(SLASHES_MAX).flat_map(move |(slash, _)| {
             let (node, name) = (&query[..slash], &query[slash + 1..]);
             self.named(name).filter(move |idx| {
                 let on = self.node(self.expect_container(*idx).node);
@@ -93,7 +114,7 @@ fn prefixed<'a>(
     prefix: &'a str,
 ) -> impl Iterator<Item = (&'a str, ContainerIdx)> {
     // Simulated containers have no IDs, and are looked for often.
-    let from = (!ids.is_empty()).then(|| ids.range((Box::from(prefix), ContainerIdx(0))..));
+    let from = (!ids.is_empty()).then(|| ids.range((Box::from(prefix), ContainerIdx::first(0))..));
     from.into_iter()
         .flatten()
         .take_while(move |(id, _)| id.starts_with(prefix))

@@ -5,8 +5,6 @@ use std::hash::BuildHasher;
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 
-use crate::model::ContainerIdx;
-
 /// A multi-map from name to container. The names themselves stay with the containers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct NameTable {
@@ -17,7 +15,8 @@ pub(super) struct NameTable {
 struct Entry {
     /// Kept so that growing the table needs no names; half a hash, so that an entry is a word.
     half: u32,
-    container: ContainerIdx,
+    /// Its place: there is one container at most at each.
+    container: u32,
 }
 
 impl Entry {
@@ -38,13 +37,13 @@ fn spread(half: u32) -> u64 {
 }
 
 impl NameTable {
-    pub(super) fn insert(&mut self, name: &str, container: ContainerIdx) {
+    pub(super) fn insert(&mut self, name: &str, container: u32) {
         let half = half(name);
         self.table
             .insert_unique(spread(half), Entry { half, container }, Entry::hash);
     }
 
-    pub(super) fn remove(&mut self, name: &str, container: ContainerIdx) {
+    pub(super) fn remove(&mut self, name: &str, container: u32) {
         let half = half(name);
         let found = self
             .table
@@ -59,8 +58,8 @@ impl NameTable {
         self.table.len()
     }
 
-    /// Containers that may have the name: the caller compares, since hashes collide.
-    pub(super) fn candidates(&self, name: &str) -> impl Iterator<Item = ContainerIdx> {
+    /// The places of containers that may have the name: the caller compares, since hashes collide.
+    pub(super) fn candidates(&self, name: &str) -> impl Iterator<Item = u32> {
         let half = half(name);
         self.table
             .iter_hash(spread(half))
@@ -75,7 +74,7 @@ mod tests {
 
     #[test]
     fn of_many_names_of_one_container_the_one_removed_goes() {
-        let (container, other) = (ContainerIdx(1), ContainerIdx(2));
+        let (container, other) = (1, 2);
         let names: Vec<String> = (0..5000).map(|number| format!("node/{number}")).collect();
         let mut table = NameTable::default();
         for name in &names {

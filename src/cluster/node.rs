@@ -75,7 +75,7 @@ pub struct Node {
     pub(super) images: Vec<Arc<Image>>,
     pub(super) containers: Vec<ContainerIdx>,
     pub(super) ports: Vec<OccupiedPort>,
-    pub(super) host_mode_ports: Vec<(Name, ContainerIdx)>,
+    pub(super) host_mode_ports: Vec<HostModePort>,
     /// Raised whenever either of the two lists above changes.
     pub(super) port_changes: u64,
     /// Rank in tie order; meaningless once removed.
@@ -111,6 +111,19 @@ pub struct OccupiedPort {
     pub all_interfaces: bool,
     /// Who occupies it.
     pub container: ContainerIdx,
+    /// Whether that container has stopped: whether it then keeps its ports is for the scheduler to say.
+    pub stopped: bool,
+}
+
+/// A port that a container in network mode `host` exposes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HostModePort {
+    /// Port and protocol, such as `80/tcp`.
+    pub port: Name,
+    /// Who exposes it.
+    pub container: ContainerIdx,
+    /// As in [`OccupiedPort`].
+    pub stopped: bool,
 }
 
 impl Node {
@@ -224,10 +237,8 @@ impl Node {
     }
 
     /// Ports exposed by the reported containers in network mode `host`.
-    pub fn host_mode_ports(&self) -> impl Iterator<Item = (&str, ContainerIdx)> {
-        self.host_mode_ports
-            .iter()
-            .map(|(port, container)| (port.as_str(), *container))
+    pub fn host_mode_ports(&self) -> &[HostModePort] {
+        &self.host_mode_ports
     }
 
     /// Raised whenever the ports that its containers occupy change.

@@ -1,5 +1,6 @@
 //! What daemons report of containers, whoever created them: a live cluster is not only what was placed through it.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::model::{ContainerIdx, Name, NodeIdx, Request};
@@ -15,6 +16,8 @@ pub struct Report {
     pub name: Name,
     /// Everything else that it is known by.
     pub identity: Identity,
+    /// Whether it has run and does not any more.
+    pub stopped: bool,
 }
 
 impl Cluster {
@@ -26,7 +29,9 @@ impl Cluster {
                 request: report.request,
                 node,
                 slot: 0,
+                generation: NonZeroU32::MIN,
                 pending: false,
+                stopped: report.stopped,
                 counted: false,
                 name: report.name,
                 identity: Some(Box::new(report.identity)),
@@ -40,6 +45,7 @@ impl Cluster {
             return false;
         };
         let same = !known.pending
+            && known.stopped == report.stopped
             && known.name == report.name
             && known.identity.as_deref() == Some(&report.identity)
             && known.request == report.request;
@@ -48,6 +54,7 @@ impl Cluster {
         }
         if let Some(mut amended) = self.extract(container) {
             amended.pending = false;
+            amended.stopped = report.stopped;
             amended.request = report.request;
             amended.name = report.name;
             amended.identity = Some(Box::new(report.identity));
@@ -81,6 +88,7 @@ mod tests {
                 published: vec![port],
                 ..Identity::default()
             },
+            stopped: false,
         }
     }
 

@@ -12,7 +12,7 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::Value;
 
-use crate::net::{self, Address, Body, Client, Stream, Tls, headers};
+use crate::net::{self, Address, Body, Client, DialError, SendError, Stream, Tls, headers};
 
 use super::json::{self, Map};
 use super::{ApiVersion, CallError, Events, path, podman};
@@ -22,6 +22,9 @@ const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// Bytes of an error that is read for its message.
 const ERROR_BYTES_MAX: usize = 64 << 10;
+
+/// How long an answer is waited for that is only to show whether somebody is there.
+const DOOR: Duration = Duration::from_secs(2);
 
 /// How long a daemon is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +118,23 @@ impl Daemon {
     /// How long it is waited for.
     pub fn timeouts(&self) -> Timeouts {
         self.timeouts
+    }
+
+    /// Whether nobody answers at the daemon's address any more, which a new connection finds out. Those that are open may
+    /// go on being served: a daemon that is told to stop closes its door first, then stops its containers, and tells of
+    /// that to the last. One that is merely slow is not closed.
+    pub async fn is_closed(&self) -> bool {
+        let Ok(request) = request(Method::HEAD, "/_ping", None) else {
+            return false;
+        };
+        let address = self.address();
+        let client = Client::new(address.clone(), self.shared.tls.clone(), DOOR);
+        match tokio::time::timeout(DOOR, client.send(request)).await {
+            Ok(Err(SendError::Dial(DialError::Refused { .. }) | SendError::Broken { .. })) => true,
+            // A Unix socket whose file is not there.
+            Ok(Err(SendError::Dial(DialError::Other { .. }))) => matches!(address, Address::Unix(_)),
+            Ok(Ok(_) | Err(_)) | Err(_) => false,
+        }
     }
 
     /// The version that calls are made with; `None` before [`Daemon::negotiate`].
@@ -506,7 +526,7 @@ impl Daemon {
             // What was asked alters nothing.
             Err(_) if is_question => Err(CallError::no_daemon(self.address())),
             // Connecting has a limit of its own, which is shorter.
-            Err(_) => Err(CallError::unanswered(self.address())),
+            Err(_) => Err(CallError::late(self.address())),
         }
     }
 

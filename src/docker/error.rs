@@ -16,6 +16,9 @@ pub enum CallError {
     /// The same after the request was sent: what it asks for may happen nevertheless.
     #[error("{0}")]
     Unanswered(String),
+    /// The daemon has not carried out an order in time, but may nevertheless: some orders take long.
+    #[error("{0}")]
+    Late(String),
     /// The daemon does not answer, as others have found out. What was asked for may happen nevertheless.
     #[error("The Docker daemon at {0} does not answer")]
     BrokenOff(Address),
@@ -43,9 +46,9 @@ impl CallError {
         ))
     }
 
-    /// The same for one that has been sent a request.
-    pub fn unanswered(address: &Address) -> CallError {
-        CallError::Unanswered(CallError::no_daemon(address).to_string())
+    /// The same for one that has not carried out an order in time.
+    pub fn late(address: &Address) -> CallError {
+        CallError::Late(CallError::no_daemon(address).to_string())
     }
 
     /// The connection to a daemon ended in the middle.
@@ -63,12 +66,20 @@ impl CallError {
 
     /// Whether the daemon counts as not reachable.
     pub fn is_unreachable(&self) -> bool {
-        matches!(self, CallError::Unreachable(_)) || self.is_unanswered()
+        self.is_unanswered() || matches!(self, CallError::Unreachable(_))
+    }
+
+    /// Whether the daemon is only known to take more time for an order than it has.
+    pub fn is_late(&self) -> bool {
+        matches!(self, CallError::Late(_))
     }
 
     /// Whether the daemon may do what it was asked for all the same.
     pub fn is_unanswered(&self) -> bool {
-        matches!(self, CallError::Unanswered(_) | CallError::BrokenOff(_))
+        matches!(
+            self,
+            CallError::Unanswered(_) | CallError::BrokenOff(_) | CallError::Late(_)
+        )
     }
 
     /// Whether the daemon does not have what was asked for.

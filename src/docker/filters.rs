@@ -1,4 +1,20 @@
-//! The `filters` of list requests.
+//! The `filters` of list requests: how they are written, and what dockerd (20.10) takes them for in each list. Both the
+//! manager and simulated engines answer with these.
+
+mod containers;
+mod events;
+mod images;
+mod networks;
+mod ports;
+mod prune;
+mod volumes;
+
+pub use containers::{ContainerFilters, FilteredContainer};
+pub use events::{FilteredEvent, wants_event};
+pub use images::{FilteredImage, ImageFilters, ShownNames};
+pub use networks::{FilteredNetwork, NetworkFilters};
+pub use prune::PruneFilters;
+pub use volumes::{FilteredVolume, VolumeFilters};
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -31,6 +47,8 @@ pub struct Filters {
 #[derive(Clone, Debug)]
 struct Wanted {
     text: String,
+    /// Whether it is there to be equal to something: false only in the form with flags, for a flag that is false.
+    is_set: bool,
     pattern: OnceLock<Option<Regex>>,
 }
 
@@ -46,18 +64,80 @@ pub enum FiltersError {
     /// More than anybody needs.
     #[error("invalid filters: more than {TEXT_BYTES_MAX} bytes or {PATTERNS_MAX} expressions")]
     TooLarge,
+    /// A filter that this list does not have.
+    #[error("Invalid filter '{0}'")]
+    Unknown(String),
+    /// A value that a filter cannot have.
+    #[error("Invalid filter '{name}={value}'")]
+    Value {
+        /// Name of the filter.
+        name: &'static str,
+        /// What it says.
+        value: String,
+    },
+    /// A value that is no state of health.
+    #[error("Unrecognised filter value for health: {0}")]
+    Health(String),
     /// A value that has to be a number.
-    #[error("invalid filter: '{name}'='{value}' is no number")]
+    #[error("invalid filter '{name}={value}': \"{value}\" is no number")]
     Number {
         /// Name of the filter.
         name: String,
         /// What it says.
         value: String,
     },
+    /// A value that has to be ports.
+    #[error(
+        "invalid filter '{name}={value}': a port or a range of ports is expected, with or without a protocol, such as 80, \
+         8000-8010 or 53/udp"
+    )]
+    Ports {
+        /// Name of the filter.
+        name: &'static str,
+        /// What it says.
+        value: String,
+    },
+    /// A pattern of shells that is none.
+    #[error("invalid filter 'reference={0}': syntax error in pattern")]
+    Pattern(String),
+    /// Whether networks are used, answered in another way than yes or no.
+    #[error("invalid value for filter 'dangling', must be \"true\" (or \"1\"), or \"false\" (or \"0\")")]
+    Dangling,
+    /// Whether networks are used, answered in more than one way.
+    #[error("got more than one value for filter key \"dangling\"")]
+    DanglingTwice,
+    /// A time that is none.
+    #[error(
+        "invalid filter 'until={0}': a date such as 2026-01-31T12:00:00Z, seconds since 1970, or how long ago, such as \
+         24h, is expected"
+    )]
+    Until(String),
+    /// More than one time.
+    #[error("more than one until filter specified")]
+    UntilTwice,
+    /// A type that networks do not have.
+    #[error("Invalid filter: 'type'='{0}'")]
+    NetworkType(String),
+}
+
+impl FiltersError {
+    /// The status with which dockerd 20.10 refuses such a request. Where it takes a client's mistake for its own fault,
+    /// this does as well, since clients compare; except for what is no JSON.
+    pub fn status(&self) -> u16 {
+        match self {
+            FiltersError::Number { .. }
+            | FiltersError::Ports { .. }
+            | FiltersError::Pattern(_)
+            | FiltersError::Until(_)
+            | FiltersError::UntilTwice => 500,
+            _ => 400,
+        }
+    }
 }
 
 impl Filters {
-    /// Reads either form; an empty text is no filter. In the form with flags every value counts, whatever its flag.
+    /// Reads either form; an empty text is no filter. In the form with flags a value whose flag is false equals nothing,
+    /// and counts in every other respect.
     ///
     /// # Errors
     ///
@@ -79,30 +159,33 @@ impl Filters {
         let mut values = BTreeMap::new();
         let mut patterns = 0;
         for (name, value) in named {
-            let texts: Vec<String> = match value {
+            let texts: Vec<(String, bool)> = match value {
                 Value::Null => Vec::new(),
                 Value::Object(flagged) if flags => {
-                    let bad = flagged.values().any(|flag| !flag.is_boolean() && !flag.is_null());
-                    if bad {
-                        return Err(FiltersError::Form);
-                    }
-                    flagged.into_iter().map(|(text, _)| text).collect()
+                    let flag = |(text, flag)| match flag {
+                        Value::Bool(flag) => Ok((text, flag)),
+                        Value::Null => Ok((text, false)),
+                        _ => Err(FiltersError::Form),
+                    };
+                    flagged.into_iter().map(flag).collect::<Result<_, _>>()?
                 }
                 Value::Array(list) if !flags => {
                     let text = |value| match value {
-                        Value::String(text) => Ok(text),
+                        Value::String(text) => Ok((text, true)),
+                        Value::Null => Ok((String::new(), true)),
                         _ => Err(FiltersError::Form),
                     };
                     list.into_iter().map(text).collect::<Result<_, _>>()?
                 }
                 _ => return Err(FiltersError::Form),
             };
-            patterns += texts.iter().filter(|text| text.contains(SPECIAL)).count();
+            patterns += texts.iter().filter(|(text, _)| text.contains(SPECIAL)).count();
             if patterns > PATTERNS_MAX {
                 return Err(FiltersError::TooLarge);
             }
-            let wanted = texts.into_iter().map(|text| Wanted {
+            let wanted = texts.into_iter().map(|(text, is_set)| Wanted {
                 text,
+                is_set,
                 pattern: OnceLock::new(),
             });
             values.insert(name, wanted.collect());
@@ -118,6 +201,23 @@ impl Filters {
     /// Whether a filter has a value.
     pub fn has(&self, name: &str) -> bool {
         !self.wanted(name).is_empty()
+    }
+
+    /// Whether a filter is there, with or without values.
+    pub fn contains(&self, name: &str) -> bool {
+        self.values.contains_key(name)
+    }
+
+    /// Refuses filters that are not among those of a list.
+    ///
+    /// # Errors
+    ///
+    /// The first of them in the order of their names.
+    pub fn accept(&self, own: &[&str]) -> Result<(), FiltersError> {
+        match self.names().find(|name| !own.contains(name)) {
+            Some(unknown) => Err(FiltersError::Unknown(unknown.to_owned())),
+            None => Ok(()),
+        }
     }
 
     /// Whether a filter has exactly this value among others.
@@ -140,9 +240,16 @@ impl Filters {
                 .any(|wanted| wanted.text == text || wanted.occurs_in(text))
     }
 
-    /// Whether `text` equals a value; a filter that is not there lets everything pass.
+    /// Whether `text` equals a value; a filter without values lets everything pass.
     pub fn equals(&self, name: &str, text: &str) -> bool {
-        !self.has(name) || self.asks_for(name, text)
+        let wanted = self.wanted(name);
+        wanted.is_empty() || wanted.iter().any(|wanted| wanted.is_set && wanted.text == text)
+    }
+
+    /// Whether `text` begins with a value; a filter without values lets everything pass.
+    pub fn begins(&self, name: &str, text: &str) -> bool {
+        let wanted = self.wanted(name);
+        wanted.is_empty() || wanted.iter().any(|wanted| text.starts_with(&wanted.text))
     }
 
     /// Whether all of the values `key` and `key=value` are true of `labels`.
@@ -164,9 +271,18 @@ impl Filters {
                 name: name.to_owned(),
                 value: value.to_owned(),
             };
-            value.parse().map_err(fault)
+            value.parse::<i64>().map_err(fault)
         };
         self.values(name).map(number).collect()
+    }
+
+    /// That the values of a filter are none that it can have.
+    fn bad_values(&self, name: &'static str) -> FiltersError {
+        let values: Vec<&str> = self.values(name).collect();
+        FiltersError::Value {
+            name,
+            value: format!("[{}]", values.join(" ")),
+        }
     }
 
     fn wanted(&self, name: &str) -> &[Wanted] {
@@ -208,7 +324,11 @@ mod tests {
             let filters = filters(text);
             assert_eq!(filters.values("name").collect::<Vec<_>>(), ["web", "db"]);
             assert!(filters.asks_for("name", "db") && !filters.has("x") && !filters.has("y"));
+            assert!(filters.contains("x") && !filters.contains("y"));
         }
+        // As dockerd does: a value whose flag is false is no value to be equal to.
+        let flagged = filters(r#"{"name":{"web":true,"db":false}}"#);
+        assert!(flagged.equals("name", "web") && !flagged.equals("name", "db") && flagged.matches("name", "db"));
         for text in ["", "{}", "null"] {
             assert_eq!(filters(text).names().count(), 0);
         }
@@ -250,7 +370,7 @@ mod tests {
         assert!(filters.equals("name", "we") && !filters.equals("name", "web"));
         assert_eq!(
             filters.numbers("exited").expect_err("x is none").to_string(),
-            "invalid filter: 'exited'='x' is no number"
+            "invalid filter 'exited=x': \"x\" is no number"
         );
     }
 

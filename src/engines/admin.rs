@@ -22,7 +22,7 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -30,12 +30,15 @@ use super::fault::{Crash, Delay, Faults};
 use super::house::House;
 use crate::docker::json::{self, Map};
 use crate::docker::path;
-use crate::net::{self, Body};
+use crate::net::{self, Address, Allowed, Body, Guard, Stream};
 use crate::scenario::units;
 use crate::sim::{Distribution, Sampler};
 
 /// The longest order.
 const ORDER_BYTES: usize = 64 << 10;
+
+/// How long a client may take to say what it wants, and to read what it is told.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Why there is nobody to take orders.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +67,8 @@ pub(super) async fn listen(house: Arc<House>, address: SocketAddr) -> Result<Soc
     let fault = |source| AdminError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(fault)?;
     let local = listener.local_addr().map_err(fault)?;
+    let own = Address::Tcp(local.to_string());
+    let guard = Arc::new(Guard::new(&own, &own, false, &Allowed::default()));
     tokio::spawn(async move {
         loop {
             let accepted = tokio::select! {
@@ -74,11 +79,15 @@ pub(super) async fn listen(house: Arc<House>, address: SocketAddr) -> Result<Soc
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
-            let house = Arc::clone(&house);
+            let (house, guard) = (Arc::clone(&house), Arc::clone(&guard));
             tokio::spawn(async move {
-                let service = service_fn(|request| answer(Arc::clone(&house), request));
-                let connection =
-                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service);
+                let service = service_fn(|request| answer(Arc::clone(&house), Arc::clone(&guard), request));
+                let stream = Stream::new(socket);
+                stream.pace().set(Some(PATIENCE));
+                let connection = hyper::server::conn::http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(PATIENCE)
+                    .serve_connection(TokioIo::new(stream), service);
                 tokio::select! {
                     // Who gives orders may go away.
                     _ = connection => {}
@@ -90,12 +99,24 @@ pub(super) async fn listen(house: Arc<House>, address: SocketAddr) -> Result<Soc
     Ok(local)
 }
 
-async fn answer(house: Arc<House>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+async fn answer(
+    house: Arc<House>,
+    guard: Arc<Guard>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
     let (parts, body) = request.into_parts();
-    let body = Limited::new(body, ORDER_BYTES).collect().await;
-    let outcome = match body {
-        Ok(body) => obey(&house, &parts.method, parts.uri.path(), &body.to_bytes()),
-        Err(error) => Err(Wrong(400, format!("the body cannot be read: {error}"))),
+    let authority = parts.uri.authority().map(hyper::http::uri::Authority::as_str);
+    let admitted = guard.check(&parts.method, authority, &parts.headers);
+    let outcome = match admitted {
+        Err(refused) => Err(Wrong(403, refused.to_string())),
+        Ok(()) => match tokio::time::timeout(PATIENCE, Limited::new(body, ORDER_BYTES).collect()).await {
+            Ok(Ok(body)) => obey(&house, &parts.method, parts.uri.path(), &body.to_bytes()),
+            Ok(Err(error)) => Err(Wrong(400, format!("the body cannot be read: {error}"))),
+            Err(_) => Err(Wrong(
+                408,
+                format!("the body did not arrive within {} s", PATIENCE.as_secs()),
+            )),
+        },
     };
     let (status, value) = match outcome {
         Ok(value) => (200, value),

@@ -9,12 +9,13 @@ pub(super) mod show;
 mod system;
 
 use hyper::Method;
+use hyper::header::HeaderMap;
 use serde_json::{Value, json};
 
 use super::follow::{Follow, Later, Session};
 use super::model::{Model, Refusal};
 use crate::docker::json::Map;
-use crate::docker::{ApiVersion, Filters, path};
+use crate::docker::{ApiVersion, Filters, media, path};
 
 /// The version of the API that engines speak.
 pub const VERSION: ApiVersion = ApiVersion { major: 1, minor: 41 };
@@ -28,6 +29,8 @@ pub struct Ask {
     pub method: Method,
     /// Its path without version, escapes undone.
     pub path: String,
+    /// The version in its path.
+    pub version: Option<ApiVersion>,
     /// Its query.
     pub query: Vec<(String, String)>,
     /// Its body.
@@ -92,9 +95,19 @@ impl Ask {
         Ok(Ask {
             method,
             path: path::unescape_path(rest),
+            version,
             query: path::pairs(query),
             body,
         })
+    }
+
+    /// Refuses a body of a type that daemons refuse.
+    ///
+    /// # Errors
+    ///
+    /// Another type than JSON where that has to be.
+    pub fn check_type(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        media::check_type(&self.method, &self.path, self.version, headers).map_err(|text| Refusal::new(400, text))
     }
 
     /// The first value of a parameter; empty if it is not given.
@@ -111,7 +124,7 @@ impl Ask {
 
     /// The filters.
     pub fn filters(&self) -> Result<Filters, Refusal> {
-        Filters::parse(self.parameter("filters")).map_err(|error| Refusal::new(400, error.to_string()))
+        Ok(Filters::parse(self.parameter("filters"))?)
     }
 
     /// The body as an object; an empty body is an empty one.

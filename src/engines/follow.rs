@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::api::{Reply, refuse, show};
 use super::model::image::Pulling;
+use super::model::output::Line;
 use super::model::{Model, Refusal};
 use crate::docker::{Filters, Timestamp};
 use crate::model::Time;
@@ -74,8 +75,8 @@ pub enum Follow {
         ends: Option<u32>,
         /// Whether pieces have headers that say where they were written to.
         framed: bool,
-        /// Whether nothing is wanted of the standard output.
-        silent: bool,
+        /// What is wanted of it.
+        wanted: Wanted,
         /// Whether lines begin with their time.
         dated: bool,
         /// Not what was written before.
@@ -117,13 +118,28 @@ pub enum Follow {
     Exec {
         /// The command.
         id: String,
-        /// How much of it was passed on.
-        at: usize,
+        /// The number of the next line.
+        next: u64,
         /// As for logs.
         framed: bool,
     },
     /// Nothing more.
     Over,
+}
+
+/// What is wanted of the output of a process.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// What it writes to the standard output.
+    pub output: bool,
+    /// What it writes to the standard error.
+    pub errors: bool,
+}
+
+impl Wanted {
+    fn takes(self, line: &Line) -> bool {
+        if line.errors { self.errors } else { self.output }
+    }
 }
 
 /// What comes next.
@@ -144,8 +160,8 @@ pub struct Session {
     pub attached: Attached,
     /// Whether it gets the client's input.
     pub stdin: bool,
-    /// Whether the client gets its output.
-    pub output: bool,
+    /// What of its output the client gets.
+    pub wanted: Wanted,
     /// Whether the client gets what is yet to come.
     pub stream: bool,
     /// Whether output has headers.
@@ -180,14 +196,14 @@ impl Session {
                 next: self.next,
                 ends: self.stream.then_some(*run),
                 framed: self.framed,
-                silent: !self.output,
+                wanted: self.wanted,
                 dated: false,
                 since: None,
                 until: None,
             },
             Attached::Exec { id } => Follow::Exec {
                 id: id.clone(),
-                at: 0,
+                next: 0,
                 framed: self.framed,
             },
         }
@@ -205,7 +221,7 @@ impl Session {
     pub fn end_input(&self, model: &mut Model) {
         match &self.attached {
             Attached::Container { id, .. } => model.end_input(id),
-            Attached::Exec { id } => model.end_exec(id),
+            Attached::Exec { id } => model.end_exec_input(id),
         }
     }
 }
@@ -216,13 +232,14 @@ fn line(value: &serde_json::Value) -> Bytes {
     text.into()
 }
 
-/// A piece of the standard output, with its header if it has one.
-fn piece(bytes: &[u8], framed: bool) -> Bytes {
+/// A piece of output, with its header if it has one.
+fn piece(bytes: &[u8], framed: bool, errors: bool) -> Bytes {
     if !framed {
         return Bytes::copy_from_slice(bytes);
     }
     let mut out = BytesMut::with_capacity(bytes.len() + 8);
-    out.put_u32(1 << 24);
+    let stream: u32 = if errors { 2 } else { 1 };
+    out.put_u32(stream << 24);
     out.put_u32(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
     out.put_slice(bytes);
     out.freeze()
@@ -247,14 +264,13 @@ impl Follow {
                 *self = Follow::Over;
                 Step::Send(told)
             }
-            Follow::Exec { id, at, framed } => {
+            Follow::Exec { id, next, framed } => {
                 let Some(exec) = model.execs.get(id) else {
                     return Step::End;
                 };
-                let new = exec.output.get(*at..).unwrap_or_default();
-                if !new.is_empty() {
-                    *at += new.len();
-                    return Step::Send(piece(new, *framed));
+                if let Some((number, line)) = exec.output.line(*next) {
+                    *next = number + 1;
+                    return Step::Send(piece(&line.bytes, *framed, line.errors));
                 }
                 if exec.running { Step::Wait(None) } else { Step::End }
             }
@@ -280,7 +296,7 @@ impl Follow {
                 next,
                 ends,
                 framed,
-                silent,
+                wanted,
                 dated,
                 since,
                 until,
@@ -289,11 +305,11 @@ impl Follow {
                 let Some(container) = here.or_else(|| model.departed(id)) else {
                     return Step::End;
                 };
-                while let Some((number, line)) = container.line(*next) {
+                while let Some((number, line)) = container.log.line(*next) {
                     *next = number + 1;
                     let outside =
                         since.is_some_and(|since| line.time < since) || until.is_some_and(|until| line.time > until);
-                    if outside || *silent {
+                    if outside || !wanted.takes(line) {
                         continue;
                     }
                     let mut bytes = Vec::new();
@@ -301,7 +317,7 @@ impl Follow {
                         bytes.extend_from_slice(format!("{} ", model.date(line.time)).as_bytes());
                     }
                     bytes.extend_from_slice(&line.bytes);
-                    return Step::Send(piece(&bytes, *framed));
+                    return Step::Send(piece(&bytes, *framed, line.errors));
                 }
                 match ends {
                     Some(run) if here.is_some() && !container.has_ended(*run) => Step::Wait(None),

@@ -8,12 +8,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
 use super::fault::{Crash, Faults};
 use super::model::Model;
+use super::published::Ports;
 use crate::model::Time;
 use crate::net::{self, Address};
 
@@ -32,6 +33,7 @@ pub(super) struct House {
     due: Mutex<BinaryHeap<Reverse<(Time, usize)>>>,
     /// Something has become due earlier than all else.
     earlier: Notify,
+    pub ports: Ports,
 }
 
 /// One engine.
@@ -42,6 +44,8 @@ pub(super) struct Engine {
     pub changed: Notify,
     /// For when it is entered in the house's list.
     entered: AtomicU64,
+    /// Up to which change of its ports they are listened on.
+    settled: watch::Sender<u64>,
     conduct: Mutex<Conduct>,
     /// Something in its conduct has changed.
     pub turned: Notify,
@@ -73,6 +77,7 @@ impl Engine {
             model: Mutex::new(model),
             changed: Notify::new(),
             entered: AtomicU64::new(u64::MAX),
+            settled: watch::Sender::new(0),
             conduct: Mutex::new(Conduct {
                 up,
                 faults: Faults::default(),
@@ -88,10 +93,15 @@ impl Engine {
     pub(super) fn with<T>(&self, house: &House, number: usize, work: impl FnOnce(&mut Model) -> T) -> T {
         let mut model = lock(&self.model);
         let before = model.changes();
+        let ports = model.port_changes();
         model.advance(house.clock.now());
         let outcome = work(&mut model);
         let (due, changed) = (model.next_due(), model.changes() != before);
+        let are_others = model.port_changes() != ports;
         drop(model);
+        if are_others {
+            house.ports.enter(number);
+        }
         if let Some(due) = due {
             house.enter(number, due);
         }
@@ -101,6 +111,17 @@ impl Engine {
         outcome
     }
 
+    /// Its ports are listened on as they were after so many changes.
+    pub(super) fn ports_settled(&self, changes: u64) {
+        self.settled.send_replace(changes);
+    }
+
+    /// Waits for that.
+    pub(super) async fn until_ports_settled(&self, changes: u64) {
+        // The sender is the engine's own and stays.
+        let _ = self.settled.subscribe().wait_for(|settled| *settled >= changes).await;
+    }
+
     /// Its conduct, to look at or to alter.
     pub(super) fn conduct(&self) -> MutexGuard<'_, Conduct> {
         lock(&self.conduct)
@@ -108,7 +129,7 @@ impl Engine {
 }
 
 impl House {
-    pub(super) fn new(engines: Vec<Engine>, clock: Clock, stop: CancellationToken, seed: u64) -> House {
+    pub(super) fn new(engines: Vec<Engine>, clock: Clock, stop: CancellationToken, seed: u64, ports: Ports) -> House {
         let room = net::open_files_allowed().saturating_sub(engines.len() as u64);
         House {
             connections: AtomicU64::new(0),
@@ -119,6 +140,7 @@ impl House {
             draws: Mutex::new(ChaCha8Rng::seed_from_u64(seed)),
             due: Mutex::new(BinaryHeap::new()),
             earlier: Notify::new(),
+            ports,
         }
     }
 

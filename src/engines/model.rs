@@ -3,12 +3,17 @@
 //! Times are those of the scenario; [`Calendar`] turns them into dates.
 
 pub(super) mod container;
+mod course;
 pub(super) mod event;
 pub(super) mod exec;
 pub(super) mod files;
 pub(super) mod image;
 mod lives;
 pub(super) mod network;
+pub(super) mod output;
+mod overlay;
+mod program;
+mod references;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
@@ -17,10 +22,11 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::docker::Timestamp;
+use crate::docker::{FiltersError, Timestamp};
 use crate::model::Time;
-use crate::sim::{Fates, LayerStore, Plan};
+use crate::sim::{Fates, LayerStore, Phase, Plan};
 
+use super::published::Published;
 use container::Container;
 use event::Events;
 use exec::Exec;
@@ -28,6 +34,7 @@ use image::ImageRecord;
 use network::{Network, Volume};
 
 pub use lives::Signal;
+pub use overlay::Overlays;
 
 /// Removed containers that are remembered, for those who wait for their end or have not read all of their output.
 const DEPARTED_MAX: usize = 16;
@@ -41,6 +48,8 @@ pub struct Shared {
     pub fates: Fates,
     /// How times become dates.
     pub calendar: Calendar,
+    /// Networks that span engines.
+    pub overlays: Overlays,
 }
 
 /// How times of the scenario become dates: it begins at a date and runs so many times faster than the world.
@@ -88,6 +97,12 @@ impl Refusal {
     }
 }
 
+impl From<FiltersError> for Refusal {
+    fn from(error: FiltersError) -> Refusal {
+        Refusal::new(error.status(), error.to_string())
+    }
+}
+
 /// What is due at some time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
@@ -95,6 +110,10 @@ enum Due {
     Started,
     /// A container ends by itself.
     Exited,
+    /// A container writes something.
+    Writes,
+    /// A command that is executed writes something, or ends.
+    Executed,
     /// A container's policy starts it again.
     Restarted,
     /// An image is complete.
@@ -116,6 +135,8 @@ pub struct Model {
     pub(super) containers: BTreeMap<String, Container>,
     pub(super) images: Vec<ImageRecord>,
     pub(super) networks: Vec<Network>,
+    /// The version of the networks that span engines of which `networks` has them.
+    overlays_seen: u64,
     pub(super) volumes: BTreeMap<String, Volume>,
     pub(super) execs: BTreeMap<String, Exec>,
     pub(super) events: Events,
@@ -126,6 +147,7 @@ pub struct Model {
     /// Things numbered so far: IDs are made from it.
     numbered: u64,
     changes: u64,
+    port_changes: u64,
     /// Ports that the daemon has chosen so far.
     pub(super) ports_chosen: u16,
 }
@@ -140,6 +162,7 @@ impl Model {
             containers: BTreeMap::new(),
             images: Vec::new(),
             networks: Vec::new(),
+            overlays_seen: 0,
             volumes: BTreeMap::new(),
             execs: BTreeMap::new(),
             events: Events::default(),
@@ -149,6 +172,7 @@ impl Model {
             now: Time::ZERO,
             numbered: 0,
             changes: 0,
+            port_changes: 0,
             ports_chosen: 0,
             shared: Arc::clone(&shared),
         };
@@ -189,6 +213,34 @@ impl Model {
         self.changes += 1;
     }
 
+    /// A number that is another whenever the open ports of containers may be others.
+    pub fn port_changes(&self) -> u64 {
+        self.port_changes
+    }
+
+    /// The ports to which clients can connect.
+    pub(super) fn published(&self) -> Vec<Published> {
+        let of = |container: &Container| {
+            let id = container.id.clone();
+            let ports = container.ports.iter().filter(|port| port.inside.ends_with("/tcp"));
+            let published = move |port: &container::Port| Published {
+                outside: port.outside,
+                inside: port.inside.clone(),
+                container: id.clone(),
+            };
+            ports.map(published).collect::<Vec<_>>()
+        };
+        self.containers.values().flat_map(of).collect()
+    }
+
+    /// Who answers at a published port; nobody if its container does not run.
+    pub(super) fn describe(&self, published: &Published) -> Option<String> {
+        let container = self.containers.get(&published.container)?;
+        let runs = container.life.phase() == Phase::Running;
+        let port = &published.inside;
+        runs.then(|| format!("container {} on node {}, port {port}\n", container.name, self.name()))
+    }
+
     /// When something is due next.
     pub fn next_due(&self) -> Option<Time> {
         self.timers.peek().map(|Reverse((time, ..))| *time)
@@ -196,6 +248,7 @@ impl Model {
 
     /// Lets everything happen that is due by `now`. Whether anything did.
     pub fn advance(&mut self, now: Time) -> bool {
+        self.learn_of_overlays();
         let mut happened = false;
         while let Some(Reverse((time, ..))) = self.timers.peek()
             && *time <= now
@@ -205,13 +258,15 @@ impl Model {
             happened = true;
             match due {
                 Due::Pulled => self.image_complete(&id),
-                Due::Started | Due::Exited | Due::Restarted => {
+                Due::Executed => self.exec_goes_on(&id),
+                Due::Started | Due::Exited | Due::Writes | Due::Restarted => {
                     let current = self.containers.get(&id).map(|container| container.generation);
                     // It may have been stopped or removed since.
                     if current == Some(generation) {
                         match due {
                             Due::Started => self.container_started(&id),
                             Due::Exited => self.container_ends(&id),
+                            Due::Writes => self.container_writes(&id),
                             _ => self.container_restarts(&id),
                         }
                     }
@@ -225,16 +280,19 @@ impl Model {
     /// The machine fails: what runs ends without anybody being told. With `wipe` its containers are gone as well.
     pub fn crash(&mut self, wipe: bool) {
         self.touch();
+        self.port_changes += 1;
         self.layers.interrupt(self.now);
         self.images.retain(|image| image.complete);
         self.timers.clear();
         self.execs.clear();
         self.events = Events::default();
+        self.shared.overlays.leave_all(self.node);
         if wipe {
             self.containers.clear();
             self.departed.clear();
             self.volumes.clear();
-            self.networks = Network::builtin(self);
+            let overlays = self.networks.iter().filter(|network| network.global).cloned();
+            self.networks = Network::builtin(self).into_iter().chain(overlays).collect();
             return;
         }
         let now = self.now;
@@ -243,6 +301,7 @@ impl Model {
                 container.generation += 1;
                 container.finished = Some(now);
                 container.exit_code = 255;
+                container.course.clear();
                 container.ports.clear();
             }
         }
@@ -263,15 +322,17 @@ impl Model {
 
     /// After a crash the daemon is back: it starts what its policies say.
     pub fn return_from_crash(&mut self) {
-        let again: Vec<String> = self
+        let mut again: Vec<String> = self
             .containers
             .values()
             .filter(|container| container.restarts_with_daemon())
             .map(|container| container.id.clone())
             .collect();
-        for id in again {
-            // A port may have been taken meanwhile; the container then stays as it is.
-            let _ = self.begin_start(&id);
+        // One that shares another one's network comes after it. A port may have been taken meanwhile; the container then
+        // stays as it is.
+        let mut left = usize::MAX;
+        while again.len() < std::mem::replace(&mut left, again.len()) {
+            again.retain(|id| self.begin_start(id).is_err());
         }
     }
 

@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming as Received;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
@@ -19,12 +19,17 @@ use super::api::{self, Ask, Reply, VERSION};
 use super::follow::{Follow, Session, Step};
 use super::house::{House, lock};
 use super::model::Refusal;
+use super::published;
 use super::session;
 use crate::net::head::{self, Head, HeadError};
-use crate::net::{self, Body, Incoming, Listener, Stream, headers};
+use crate::net::{self, Body, Incoming, Listener, Pace, Stream, headers};
 
 /// How long a client may take to say what it wants.
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a client may leave an answer unread.
+const UNREAD_MAX: Duration = Duration::from_secs(30);
+/// How long it may leave unread what comes piece by piece.
+const FOLLOWED_UNREAD_MAX: Duration = Duration::from_secs(10 * 60);
 /// The largest body that is read: an archive of as many files as a container may have.
 const BODY_BYTES: usize = 72 << 20;
 /// The header in which an archive says what it is of.
@@ -83,26 +88,36 @@ async fn converse(house: Arc<House>, number: usize, incoming: Incoming) {
 
 async fn talk(house: Arc<House>, number: usize, incoming: Incoming) -> io::Result<()> {
     let mut stream = incoming.establish(HEAD_PATIENCE).await?;
+    stream.pace().set(Some(UNREAD_MAX));
     // Clients may take over a connection without asking for an upgrade, which the library would not let happen.
     let limits = head::Limits {
         patience: HEAD_PATIENCE,
         ..head::Limits::default()
     };
-    let head = match head::read(&mut stream, limits).await {
-        Ok(head) => head,
-        Err(HeadError::Closed) => return Ok(()),
-        Err(error) => {
-            let body = serde_json::json!({ "message": error.to_string() }).to_string();
-            return plain(&mut stream, StatusCode::BAD_REQUEST, &body).await;
+    let head = loop {
+        let head = match head::read(&mut stream, limits).await {
+            Ok(head) => head,
+            Err(HeadError::Closed | HeadError::Timeout(_)) => return Ok(()),
+            Err(error) => {
+                let body = serde_json::json!({ "message": error.to_string() }).to_string();
+                return plain(&mut stream, StatusCode::BAD_REQUEST, &body, false).await;
+            }
+        };
+        // What the library serves, it serves as well: bodies in chunks, and whatever it has to refuse.
+        let takes_over = api::takes_over(&head.method, head.path()) && !headers::wants_upgrade(&head.headers);
+        let Some(length) = head.body_length().filter(|_| takes_over) else {
+            break head;
+        };
+        match raw(&house, number, stream, head, length).await? {
+            Some(kept) => stream = kept,
+            None => return Ok(()),
         }
     };
-    if api::takes_over(&head.method, head.path()) && !headers::wants_upgrade(&head.headers) {
-        return raw(house, number, stream, head).await;
-    }
     stream.put_back(head.raw);
+    let pace = stream.pace().clone();
     let service = service_fn(move |request| {
-        let house = Arc::clone(&house);
-        async move { respond(house, number, request).await }
+        let (house, pace) = (Arc::clone(&house), pace.clone());
+        async move { respond(house, number, request, &pace).await }
     });
     hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -113,65 +128,87 @@ async fn talk(house: Arc<House>, number: usize, incoming: Incoming) -> io::Resul
         .map_err(io::Error::other)
 }
 
-/// Writes an answer and ends the connection.
-async fn plain(stream: &mut Stream, status: StatusCode, body: &str) -> io::Result<()> {
+/// Writes an answer, and ends the connection unless it is kept.
+async fn plain(stream: &mut Stream, status: StatusCode, body: &str, kept: bool) -> io::Result<()> {
+    let kind = if body.is_empty() {
+        ""
+    } else {
+        "Content-Type: application/json\r\n"
+    };
+    let close = if kept { "" } else { "Connection: close\r\n" };
     let answer = format!(
-        "HTTP/1.1 {status}\r\nApi-Version: {VERSION}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: \
-         close\r\n\r\n{body}",
+        "HTTP/1.1 {status}\r\nApi-Version: {VERSION}\r\n{kind}Content-Length: {}\r\n{close}\r\n{body}",
         body.len()
     );
     stream.write_all(answer.as_bytes()).await?;
-    stream.shutdown().await
+    match kept {
+        true => stream.flush().await,
+        false => stream.shutdown().await,
+    }
 }
 
-/// A client that takes over the connection without asking.
-async fn raw(house: Arc<House>, number: usize, mut stream: Stream, head: Head) -> io::Result<()> {
+/// A client that may take over the connection without asking. It is given back if the client does not.
+async fn raw(
+    house: &Arc<House>,
+    number: usize,
+    mut stream: Stream,
+    head: Head,
+    length: u64,
+) -> io::Result<Option<Stream>> {
     if house.engines[number].conduct().faults.hang {
         return std::future::pending().await;
     }
-    let length = head.headers.get(header::CONTENT_LENGTH);
-    let length: usize = length
-        .and_then(|length| length.to_str().ok()?.parse().ok())
-        .unwrap_or(0);
-    if length > BODY_BYTES {
-        return plain(
-            &mut stream,
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "{\"message\":\"the body is too large\"}",
-        )
-        .await;
-    }
+    let Some(length) = usize::try_from(length).ok().filter(|length| *length <= BODY_BYTES) else {
+        let body = "{\"message\":\"the body is too large\"}";
+        plain(&mut stream, StatusCode::PAYLOAD_TOO_LARGE, body, false).await?;
+        return Ok(None);
+    };
     let mut body = head.raw.slice(head.length..).to_vec();
     while body.len() < length {
         if stream.read_buf(&mut body).await? == 0 {
-            return Ok(());
+            return Ok(None);
         }
     }
     stream.put_back(Bytes::copy_from_slice(&body[length..]));
     body.truncate(length);
-    match ask(&house, number, head.method, &head.target, body.into()) {
+    let kept = head.keeps_alive() && head.version == Version::HTTP_11;
+    match ask(house, number, head.method, &head.target, &head.headers, body.into()) {
         Reply::TakeOver(session) => {
+            stream.pace().set(None);
             let agreed = "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n";
             stream.write_all(agreed.as_bytes()).await?;
-            session::run(house, number, stream, session).await
+            session::run(Arc::clone(house), number, stream, session).await?;
+            return Ok(None);
         }
         Reply::Json(status, value) => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            plain(&mut stream, status, &value.to_string()).await
+            plain(&mut stream, status, &value.to_string(), kept).await?;
         }
-        _ => plain(&mut stream, StatusCode::OK, "").await,
+        Reply::Empty(status) => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            plain(&mut stream, status, "", kept).await?;
+        }
+        // Nothing else is answered to these requests.
+        _ => plain(&mut stream, StatusCode::OK, "", kept).await?,
     }
+    Ok(kept.then_some(stream))
 }
 
-fn ask(house: &House, number: usize, method: Method, target: &str, body: Bytes) -> Reply {
-    match Ask::new(method, target, body) {
+fn ask(house: &House, number: usize, method: Method, target: &str, headers: &HeaderMap, body: Bytes) -> Reply {
+    let asked = Ask::new(method, target, body);
+    match asked.and_then(|ask| ask.check_type(headers).map(|()| ask)) {
         Ok(ask) => house.engines[number].with(house, number, |model| api::answer(model, &ask)),
         Err(refusal) => api::refuse(&refusal),
     }
 }
 
 /// The answer to one request, with the faults of the engine.
-async fn respond(house: Arc<House>, number: usize, mut request: Request<Received>) -> Result<Answer, Infallible> {
+async fn respond(
+    house: Arc<House>,
+    number: usize,
+    mut request: Request<Received>,
+    pace: &Pace,
+) -> Result<Answer, Infallible> {
     let faults = house.engines[number].conduct().faults.clone();
     if let Some(delay) = &faults.delay {
         let nanos = delay.sample(&mut *lock(&house.draws));
@@ -196,7 +233,7 @@ async fn respond(house: Arc<House>, number: usize, mut request: Request<Received
             status,
             message: "the engine fails, as it was told to".to_owned(),
         }),
-        (None, Ok(body)) => ask(&house, number, parts.method.clone(), &target, body.to_bytes()),
+        (None, Ok(body)) => ask(&house, number, parts.method, &target, &parts.headers, body.to_bytes()),
         (None, Err(error)) if error.is::<LengthLimitError>() => api::refuse(&Refusal {
             status: 413,
             message: format!("simulated engines read no more than {} MiB", BODY_BYTES >> 20),
@@ -207,10 +244,21 @@ async fn respond(house: Arc<House>, number: usize, mut request: Request<Received
         }),
     };
     let reply = match reply {
-        Reply::Later(later) => wait(&house, number, &later).await,
+        Reply::Later(later) => {
+            let reply = wait(&house, number, &later).await;
+            // Who has started a container can connect to it.
+            published::settled(&house, number).await;
+            reply
+        }
         other => other,
     };
     let takes_over = matches!(reply, Reply::TakeOver(_));
+    // What is written piece by piece waits for whoever looks at it page by page, or types.
+    pace.set(match reply {
+        Reply::TakeOver(_) => None,
+        Reply::Follow { .. } => Some(FOLLOWED_UNREAD_MAX),
+        _ => Some(UNREAD_MAX),
+    });
     let is_crowded = house.is_crowded() && !takes_over;
     let mut answer = dress(match reply {
         Reply::Json(status, value) => {

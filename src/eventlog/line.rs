@@ -8,13 +8,15 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Bytes, Cpus, PortBinding, Request, ReschedulePolicy, Resources};
 
 /// Name and version of the format, in every header.
-pub const FORMAT: &str = "swarmlab-events/1";
+pub const FORMAT: &str = "swarmlab-events/2";
+/// The version before, which is still read: its last line has no checksum.
+pub(super) const FORMAT_WITHOUT_CHECKSUM: &str = "swarmlab-events/1";
 
 /// The first line: what was run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
-    /// [`FORMAT`].
+    /// [`FORMAT`], or that of an older log.
     pub format: String,
     /// Version of the program that wrote the log.
     pub version: String,
@@ -39,6 +41,13 @@ pub struct Header {
     pub strategy: String,
     /// Seed of the run.
     pub seed: u64,
+}
+
+impl Header {
+    /// Whether the last line of such a log has a checksum of the lines before.
+    pub fn has_checksum(&self) -> bool {
+        self.format != FORMAT_WITHOUT_CHECKSUM
+    }
 }
 
 /// Something that happened. `t` is nanoseconds of virtual time.
@@ -130,7 +139,7 @@ pub enum Line<'a> {
         t: u64,
         /// Name.
         container: Cow<'a, str>,
-        /// Why its last attempt failed; absent if the queue was full.
+        /// Why its last attempt failed, or why no node can ever take it; absent if the queue was full.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Cow<'a, str>>,
     },
@@ -183,6 +192,9 @@ pub enum Line<'a> {
     End {
         /// When.
         t: u64,
+        /// The SHA-256 of all lines, each with a line feed, in hexadecimal; of this one, without it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sha256: Option<Cow<'a, str>>,
     },
 }
 

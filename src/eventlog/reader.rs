@@ -8,7 +8,8 @@ use crate::model::{Labels, Request, Time};
 use crate::scheduler::Prepared;
 use crate::sim::{Input, Inputs, NodeAction, NodeInput, Plan, Submission};
 
-use super::line::{FORMAT, Header, Line, NodeChange};
+use super::line::{FORMAT, FORMAT_WITHOUT_CHECKSUM, Header, Line, NodeChange};
+use super::writer::Checksum;
 
 /// What is wrong with a log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +36,21 @@ pub enum LogError {
 /// The inputs of a recorded run.
 pub struct Recorded {
     inputs: VecDeque<(Time, Input)>,
+    /// When the run ended, until the repeated one has come there: what came from outside later, or without any effect,
+    /// kept it going, and is not in the log.
+    end: Option<Time>,
+    integrity: Integrity,
+}
+
+/// Whether a log is as it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Integrity {
+    /// Its lines give the checksum in the last one.
+    Whole,
+    /// They do not: lines were changed, added or removed.
+    Altered,
+    /// It is of an older format without checksum.
+    Unknown,
 }
 
 impl Recorded {
@@ -42,7 +58,7 @@ impl Recorded {
     pub fn header(text: &str) -> Result<Header, LogError> {
         let first = text.lines().next().ok_or(LogError::Empty)?;
         let header: Header = serde_json::from_str(first).map_err(|error| LogError::Format(error.to_string()))?;
-        if header.format != FORMAT {
+        if ![FORMAT, FORMAT_WITHOUT_CHECKSUM].contains(&header.format.as_str()) {
             return Err(LogError::Format(header.format));
         }
         Ok(header)
@@ -58,13 +74,24 @@ impl Recorded {
         let classes: HashMap<&str, usize> = plan.classes.iter().map(|class| class.name.as_str()).zip(0..).collect();
         let mut labels: Vec<Labels> = plan.nodes.iter().map(|node| node.labels.clone()).collect();
         let mut requests: Vec<Prepared> = Vec::new();
+        let mut checksum = Recorded::header(text)?.has_checksum().then(Checksum::default);
+        let add = |checksum: &mut Option<Checksum>, text: &str| {
+            if let Some(checksum) = checksum {
+                checksum.add(text);
+            }
+        };
+        let mut integrity = Integrity::Unknown;
         let mut inputs = VecDeque::new();
-        let mut ended = false;
+        let mut ended = None;
         let mut last = 1;
-        for (number, text) in text.lines().enumerate().skip(1) {
+        for (number, text) in text.lines().enumerate() {
             last = number + 1;
+            if number == 0 {
+                add(&mut checksum, text);
+                continue;
+            }
             let fault = |message: String| LogError::Line { line: last, message };
-            if ended {
+            if ended.is_some() {
                 return Err(fault("something follows the \"end\" event".to_owned()));
             }
             let line: Line<'_> = serde_json::from_str(text).map_err(|error| fault(error.to_string()))?;
@@ -131,7 +158,15 @@ impl Recorded {
                     };
                     inputs.push_back((Time(t), Input::Node(NodeInput { node, change })));
                 }
-                Line::End { .. } => ended = true,
+                Line::End { t, sha256 } => {
+                    ended = Some(Time(t));
+                    let found = checksum.take().map(|checksum| checksum.close(t));
+                    integrity = match (sha256, found) {
+                        (None, None) => Integrity::Unknown,
+                        (Some(written), Some(found)) if *found == *written => Integrity::Whole,
+                        _ => Integrity::Altered,
+                    };
+                }
                 Line::Place { .. }
                 | Line::Reject { .. }
                 | Line::Retry { .. }
@@ -142,29 +177,42 @@ impl Recorded {
                 | Line::Exit { .. }
                 | Line::Lose { .. } => {}
             }
+            add(&mut checksum, text);
         }
-        if !ended {
+        if ended.is_none() {
             return Err(LogError::Torn(last));
         }
-        let in_order = inputs.iter().zip(inputs.iter().skip(1)).all(|((a, _), (b, _))| a <= b);
-        if !in_order {
+        let times = || inputs.iter().map(|(time, _)| *time).chain(ended);
+        if !times().is_sorted() {
             let message = "the events are not in order of time".to_owned();
             return Err(LogError::Line { line: last, message });
         }
-        Ok(Recorded { inputs })
+        Ok(Recorded {
+            inputs,
+            end: ended,
+            integrity,
+        })
+    }
+
+    /// Whether the log is as it was written.
+    pub fn integrity(&self) -> Integrity {
+        self.integrity
     }
 }
 
 impl Inputs for Recorded {
     fn next_time(&mut self) -> Option<Time> {
-        self.inputs.front().map(|(time, _)| *time)
+        self.inputs.front().map(|(time, _)| *time).or(self.end)
     }
 
     fn next_input(&mut self) -> Option<Input> {
+        if self.inputs.is_empty() {
+            self.end = None;
+        }
         self.inputs.pop_front().map(|(_, input)| input)
     }
 
     fn only_random(&self) -> bool {
-        self.inputs.is_empty()
+        self.inputs.is_empty() && self.end.is_none()
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
+use sha2::{Digest, Sha256};
 
 use crate::cluster::Cluster;
 use crate::model::{NodeIdx, Request, Time};
@@ -23,17 +24,45 @@ pub struct Writer<S> {
     classes: Vec<String>,
     /// Numbers of the requests already written. Keyed by content, so that a replay gives the same numbers.
     requests: FxHashMap<Request, u64>,
+    /// Of the lines so far; `None` for a log of a format without checksum.
+    checksum: Option<Checksum>,
+}
+
+/// The checksum of the lines of a log.
+#[derive(Default)]
+pub(super) struct Checksum(Sha256);
+
+impl Checksum {
+    /// Takes one line, without its line break.
+    pub fn add(&mut self, line: &str) {
+        self.0.update(line);
+        self.0.update("\n");
+    }
+
+    /// What the last line has, of a run that ended at this time.
+    pub fn close(mut self, t: u64) -> String {
+        self.add(&to_json(&Line::End { t, sha256: None }));
+        let digest = self.0.finalize();
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 impl<S: Sink> Writer<S> {
     /// Begins a log with its header.
-    pub fn new(mut sink: S, header: &Header, plan: &Plan) -> Writer<S> {
-        sink.line(&to_json(header));
-        Writer {
+    pub fn new(sink: S, header: &Header, plan: &Plan) -> Writer<S> {
+        Writer::repeating(sink, &to_json(header), header, plan)
+    }
+
+    /// Begins a log with the header of another one, in the words in which it was written.
+    pub fn repeating(sink: S, line: &str, header: &Header, plan: &Plan) -> Writer<S> {
+        let mut writer = Writer {
             sink,
             classes: plan.classes.iter().map(|class| class.name.clone()).collect(),
             requests: FxHashMap::default(),
-        }
+            checksum: header.has_checksum().then(Checksum::default),
+        };
+        writer.put(line);
+        writer
     }
 
     /// Hands the sink back.
@@ -42,7 +71,14 @@ impl<S: Sink> Writer<S> {
     }
 
     fn write(&mut self, line: &Line<'_>) {
-        self.sink.line(&to_json(line));
+        self.put(&to_json(line));
+    }
+
+    fn put(&mut self, text: &str) {
+        if let Some(checksum) = &mut self.checksum {
+            checksum.add(text);
+        }
+        self.sink.line(text);
     }
 
     /// The number of a request, which is written before it is first used.
@@ -162,10 +198,13 @@ impl<S: Sink> Observer for Writer<S> {
                     health,
                 }
             }
-            Observation::End => Line::End { t },
+            Observation::End => Line::End {
+                t,
+                sha256: self.checksum.take().map(|checksum| checksum.close(t).into()),
+            },
         };
         // The line borrows from the observation, not from the writer.
         let text = to_json(&line);
-        self.sink.line(&text);
+        self.put(&text);
     }
 }

@@ -5,7 +5,7 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::docker::CallError;
+use crate::docker::{CallError, FiltersError};
 use crate::net::{Body, full};
 
 /// An answer whose body is streamed.
@@ -41,12 +41,17 @@ impl Failure {
         Failure::new(StatusCode::INTERNAL_SERVER_ERROR, message)
     }
 
-    pub(super) fn into_answer(self) -> Answer {
+    /// What clients are sent.
+    pub(super) fn body(&self) -> Value {
         let mut body = json!({ "message": self.message });
-        if let (Some((name, details)), Some(body)) = (self.details, body.as_object_mut()) {
-            body.insert(name.to_owned(), details);
+        if let (Some((name, details)), Some(body)) = (&self.details, body.as_object_mut()) {
+            body.insert((*name).to_owned(), details.clone());
         }
-        json_with(self.status, &body)
+        body
+    }
+
+    pub(super) fn into_answer(self) -> Answer {
+        json_with(self.status, &self.body())
     }
 }
 
@@ -54,7 +59,27 @@ impl From<CallError> for Failure {
     /// What a daemon refuses keeps its status only where the caller says so: the original makes it 500 (`api.md` §1). Its
     /// text before the message is left out, since clients of today write it themselves.
     fn from(error: CallError) -> Failure {
-        Failure::internal(error.told())
+        let told = error.told();
+        match advises_swarm_mode(&told) {
+            true => Failure::internal(format!(
+                "An engine refuses what needs swarm mode, of which this cluster makes no use: the engines of a standalone \
+                 cluster stay outside of it ({}).",
+                told.split(". ").next().unwrap_or(&told)
+            )),
+            false => Failure::internal(told),
+        }
+    }
+}
+
+/// Whether a daemon's text gives advice that is none here: to make it a node of Docker's swarm mode.
+pub(super) fn advises_swarm_mode(told: &str) -> bool {
+    told.contains("docker swarm init")
+}
+
+impl From<FiltersError> for Failure {
+    fn from(error: FiltersError) -> Failure {
+        let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
+        Failure::new(status, error.to_string())
     }
 }
 

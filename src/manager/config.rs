@@ -5,6 +5,8 @@
 
 use serde_json::Value;
 
+use super::limits::{self, TooMuch};
+use super::references::{self, Replacements};
 use crate::docker::{Map, json};
 use crate::model::{Bytes, Cpus, Labels, PortBinding, Request, Resources};
 use crate::scheduler::{Expressions, ReschedulePolicyError, from_shares, reschedule_policy, to_shares, translate};
@@ -17,6 +19,9 @@ const LEGACY: [(&str, &str); 4] = [
     ("Cpuset", "CpusetCpus"),
 ];
 
+/// Networks that a container may be created in.
+const NETWORKS_MAX: usize = 256;
+
 /// Why a body is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConfigError {
@@ -26,6 +31,9 @@ pub(super) enum ConfigError {
     /// It is JSON of another kind.
     #[error("the body is no container configuration: a JSON object is wanted")]
     NoObject,
+    /// A field has a value that no daemon takes, as daemons tell it.
+    #[error("{0}")]
+    Field(String),
 }
 
 /// See the module.
@@ -38,13 +46,19 @@ pub(super) struct Config {
 }
 
 impl Config {
-    /// Reads the body of a create request.
+    /// Reads the body of a create request. Takes long if it is long.
     pub(super) fn parse(body: &[u8]) -> Result<Config, ReadError> {
         let value: Value = serde_json::from_slice(body).map_err(ConfigError::Json)?;
         let Value::Object(body) = value else {
             return Err(ConfigError::NoObject.into());
         };
-        Config::from_body(body).map_err(ReadError::Policy)
+        // Here and not only by the daemon: what is decided must not rest on a value that is left out.
+        crate::docker::check_create(&body).map_err(ConfigError::Field)?;
+        let endpoints = json::at(&body, &["NetworkingConfig", "EndpointsConfig"]).and_then(Value::as_object);
+        TooMuch::unless("networks", endpoints.map_or(0, Map::len), NETWORKS_MAX)?;
+        let config = Config::from_body(body).map_err(ReadError::Policy)?;
+        limits::check(&config.request)?;
+        Ok(config)
     }
 
     /// Takes a body in the form of a create request.
@@ -100,6 +114,27 @@ impl Config {
         *endpoints = renamed.collect();
     }
 
+    /// Alters its references to other containers.
+    pub(super) fn rewrite_references(&mut self, replacements: &Replacements) {
+        references::rewrite(&mut self.body, replacements);
+        let host = json::map(&self.body, "HostConfig").cloned().unwrap_or_default();
+        let request = &mut self.request;
+        json::text(&host, "NetworkMode").clone_into(&mut request.network_mode);
+        request.volumes_from = owned(&host, "VolumesFrom");
+        request.links = owned(&host, "Links");
+        let mut altered = false;
+        for affinity in &mut request.affinities {
+            if let Some(new) = references::rewrite_affinity(affinity, replacements) {
+                *affinity = new;
+                altered = true;
+            }
+        }
+        if altered {
+            let all = Value::from(request.affinities.as_slice()).to_string();
+            request.labels.insert("com.docker.swarm.affinities".to_owned(), all);
+        }
+    }
+
     /// What a daemon with so many CPUs is told, for a container with these labels.
     pub(super) fn for_daemon(&self, labels: &Labels, real: Cpus) -> Map {
         let mut body = self.body.clone();
@@ -123,6 +158,8 @@ pub(super) enum ReadError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Policy(#[from] ReschedulePolicyError),
+    #[error(transparent)]
+    TooMuch(#[from] TooMuch),
 }
 
 /// What a container that exists reserves and occupies, from its daemon's description. Its expressions count whoever
@@ -162,7 +199,10 @@ fn request_of(config: &Map, host: &Map, resources: Resources) -> Result<(Request
     let mut labels: Labels = json::map(config, "Labels")
         .into_iter()
         .flatten()
-        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        .filter_map(|(key, value)| {
+            let text = if value.is_null() { Some("") } else { value.as_str() };
+            Some((key.clone(), text?.to_owned()))
+        })
         .collect();
     let Expressions {
         constraints,
@@ -272,7 +312,10 @@ mod tests {
         #[test]
         fn no_body_makes_it_panic(json in any_json(), bytes in prop::collection::vec(any::<u8>(), 0..64), cpus in 0..64_u64) {
             let _ = Config::parse(&bytes);
-            if let Ok(mut config) = Config::parse(json.to_string().as_bytes()) {
+            let _ = Config::parse(json.to_string().as_bytes());
+            // Most of these have a value of the wrong type, which is then looked at all the same.
+            let body = json.as_object().cloned().unwrap_or_default();
+            if let Ok(mut config) = Config::from_body(body) {
                 config.strip_nodes_from_endpoints(|node| node.is_empty());
                 config.add_constraint("node==a".to_owned());
                 config.set_network_mode("a");

@@ -1,15 +1,19 @@
 //! Containers as clients are shown them (`api.md` §3 and §4.1).
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use hyper::StatusCode;
+use rustc_hash::FxHashSet;
 use serde_json::json;
 
 use super::Manager;
 use super::answer::{Answer, Failure, json_answer};
 use super::server::Call;
-use super::state::{Age, ContainerRecord, Engine, EngineId, Placed, State};
-use crate::docker::{Filters, Map, json, words};
-use crate::model::{ContainerIdx, Labels};
+use super::state::{Age, ContainerRecord, Engine, EngineId, Placed, State, lead_to_node};
+use crate::cluster::Container;
+use crate::docker::{CallError, ContainerFilters, ContainerState, FilteredContainer, Filters, Map, json};
+use crate::model::{ContainerIdx, Labels, is_unspecified};
 use crate::net;
 
 /// Entries written to the answer at a time.
@@ -23,8 +27,7 @@ const TASK_LABEL: &str = "com.docker.swarm.task";
 
 /// `GET /containers/json`.
 pub(super) async fn list(call: Call) -> Result<Answer, Failure> {
-    let filters = Filters::parse(call.parameter("filters")).map_err(|error| Failure::internal(error.to_string()))?;
-    let choice = Choice::new(&call, filters)?;
+    let choice = Choice::new(&call, call.filters()?)?;
     call.manager.looks.settle().await;
     call.manager.refresh_as_asked(&choice.filters).await;
     let now = call.manager.now();
@@ -71,68 +74,96 @@ pub(super) async fn list(call: Call) -> Result<Answer, Failure> {
 
 /// Which containers a list is to have.
 struct Choice {
-    filters: Filters,
+    filters: ContainerFilters,
     all: bool,
     limit: usize,
     before: Option<String>,
     since: Option<String>,
-    exited: Vec<i64>,
 }
 
-/// See [`Choice::bounds`].
-struct Bounds {
+/// What the filters mean that are about other objects than the container itself.
+struct Meant {
     before: Option<Age>,
     since: Option<Age>,
+    /// Those that are meant by their IDs.
+    ids: Option<FxHashSet<ContainerIdx>>,
 }
 
 /// One container, and everything that is looked at to choose it.
 struct Candidate<'a> {
-    state: &'a State,
-    engine: &'a Engine,
-    container: ContainerIdx,
+    known: &'a Container,
     record: &'a ContainerRecord,
-    name: &'a str,
-    labels: &'a Labels,
+}
+
+impl FilteredContainer for Candidate<'_> {
+    fn name(&self) -> &str {
+        self.known.name()
+    }
+
+    fn labels(&self) -> &Labels {
+        &self.known.request().labels
+    }
+
+    fn state(&self) -> Cow<'_, ContainerState> {
+        Cow::Borrowed(&self.record.state)
+    }
+
+    fn is_task(&self) -> bool {
+        self.labels().contains_key(TASK_LABEL)
+    }
+
+    fn has_mount(&self, value: &str) -> bool {
+        self.record.mounts.iter().any(|mount| **mount == *value)
+    }
+
+    fn is_in_network(&self, value: &str) -> bool {
+        let mut networks = self.record.networks.iter();
+        networks.any(|network| network.network == value || network.network_id.starts_with(value))
+    }
+
+    fn has_published(&self, wanted: &dyn Fn(u16, &str) -> bool) -> bool {
+        let mut published = self.known.published().iter();
+        published.any(|binding| {
+            binding
+                .host_port
+                .parse()
+                .is_ok_and(|port| wanted(port, binding.protocol()))
+        })
+    }
+
+    fn has_exposed(&self, wanted: &dyn Fn(u16, &str) -> bool) -> bool {
+        let mut exposed = self.record.exposed.iter();
+        exposed.any(|(port, protocol)| wanted(*port, protocol))
+    }
 }
 
 impl Choice {
     fn new(call: &Call, filters: Filters) -> Result<Choice, Failure> {
         let given = |name: &str| Some(call.parameter(name).to_owned()).filter(|value| !value.is_empty());
-        let exited = filters
-            .numbers("exited")
-            .map_err(|error| Failure::internal(error.to_string()))?;
+        let filters = ContainerFilters::new(filters, &["node"])?;
         let limit = usize::try_from(call.number("limit")).unwrap_or(0);
-        // Who asks for a status that stopped containers have wants to see them; the original thought of one only.
-        let asks_for_stopped = ["exited", "created", "dead"]
-            .iter()
-            .any(|status| filters.values("status").any(|value| value == *status));
         Ok(Choice {
-            all: call.flag("all")
-                || limit > 0
-                || call.has("before")
-                || call.has("since")
-                || asks_for_stopped
-                || !exited.is_empty(),
+            // Who asks for a status that stopped containers have wants to see them; the original thought of one only.
+            all: call.flag("all") || limit > 0 || call.has("before") || call.has("since") || filters.asks_for_stopped(),
             limit,
             before: given("before").or_else(|| filters.values("before").next().map(str::to_owned)),
             since: given("since").or_else(|| filters.values("since").next().map(str::to_owned)),
-            exited,
             filters,
         })
     }
 
     /// The chosen containers, the newest first. Others get their turn at the state in between.
     fn among(&self, manager: &Manager) -> Result<Vec<ContainerIdx>, Failure> {
-        let (engines, bounds) = manager.keeper.with(|state| {
+        let (engines, meant) = manager.keeper.with(|state| {
             let engines: Vec<EngineId> = state.validated().map(|(id, _)| id).collect();
-            (engines, self.bounds(state))
+            (engines, self.meant(state))
         });
-        let bounds = bounds?;
+        let meant = meant?;
         let mut chosen: Vec<(Age, ContainerIdx)> = Vec::new();
         for some in engines.chunks(ENGINES_AT_A_TIME) {
             manager.keeper.with(|state| {
                 for engine in some {
-                    self.choose(state, *engine, &bounds, &mut chosen);
+                    self.choose(state, *engine, &meant, &mut chosen);
                 }
             });
         }
@@ -143,8 +174,8 @@ impl Choice {
         Ok(chosen.into_iter().map(|(_, container)| container).collect())
     }
 
-    /// The ages that the chosen ones are between.
-    fn bounds(&self, state: &State) -> Result<Bounds, Failure> {
+    /// See [`Meant`].
+    fn meant(&self, state: &State) -> Result<Meant, Failure> {
         let bound = |query: &Option<String>| match query {
             None => Ok(None),
             Some(query) => match state
@@ -155,93 +186,47 @@ impl Choice {
                 None => Err(Failure::not_found(format!("No such container {query}"))),
             },
         };
-        Ok(Bounds {
+        let ids = self.filters.values("id");
+        Ok(Meant {
             before: bound(&self.before)?,
             since: bound(&self.since)?,
+            ids: self
+                .filters
+                .has("id")
+                .then(|| ids.filter_map(|id| state.cluster.with_id_prefix(id)).collect()),
         })
     }
 
     /// Adds those of one engine.
-    fn choose(&self, state: &State, engine: EngineId, bounds: &Bounds, chosen: &mut Vec<(Age, ContainerIdx)>) {
+    fn choose(&self, state: &State, engine: EngineId, meant: &Meant, chosen: &mut Vec<(Age, ContainerIdx)>) {
+        let on_node = |engine: &Engine| !self.filters.has("node") || self.filters.matches("node", engine.name());
+        let Some(known) = state.engine(engine).filter(|engine| on_node(engine)) else {
+            return;
+        };
+        let ancestors = self
+            .filters
+            .has("ancestor")
+            .then(|| known.built_on(self.filters.values("ancestor")));
         for (engine, container, record) in state.records(engine) {
-            let Some(known) = state.cluster.container(container) else {
-                continue;
-            };
-            let candidate = Candidate {
-                state,
-                engine,
-                container,
-                record,
-                name: known.name(),
-                labels: &known.request().labels,
-            };
             let age = record.age();
-            let in_time =
-                bounds.before.is_none_or(|before| age < before) && bounds.since.is_none_or(|since| age > since);
-            if in_time && self.wants(&candidate) {
+            let is_meant = meant.before.is_none_or(|before| age < before)
+                && meant.since.is_none_or(|since| age > since)
+                && meant.ids.as_ref().is_none_or(|ids| ids.contains(&container))
+                && ancestors.as_ref().is_none_or(|ids| ids.contains(&*record.image_id));
+            if is_meant
+                && self.shows(engine, record)
+                && let Some(known) = state.cluster.container(container)
+                && self.filters.wants(&Candidate { known, record })
+            {
                 chosen.push((age, container));
             }
         }
     }
 
-    fn wants(&self, candidate: &Candidate<'_>) -> bool {
-        let Candidate {
-            state,
-            engine,
-            container,
-            record,
-            name,
-            labels,
-        } = candidate;
-        let running = record.state.running;
-        if !self.all && (!running || !engine.is_healthy()) {
-            return false;
-        }
-        if !self.all && record.image.split(':').next() == Some("swarm") {
-            return false;
-        }
-        let filters = &self.filters;
-        let attached = |value: &str| {
-            record
-                .networks
-                .iter()
-                .any(|network| network.network == value || (!value.is_empty() && network.network_id.starts_with(value)))
-        };
-        let ancestor = |value: &str| *record.image == *value || crate::cluster::repository(&record.image) == value;
-        (!filters.has("name") || (!name.is_empty() && filters.matches("name", name)))
-            && (!filters.has("id") || filters.matches("id", &record.id))
-            && filters.labels_match("label", labels)
-            && (!filters.has("status") || filters.matches("status", words::state(&record.state)))
-            && (!filters.has("node") || filters.matches("node", engine.name()))
-            && (self.exited.is_empty() || (!running && self.exited.contains(&record.state.exit_code)))
-            && (!filters.has("health") || filters.equals("health", words::health(&record.state)))
-            && (!filters.has("volume")
-                || filters
-                    .values("volume")
-                    .any(|value| record.mounts.iter().any(|mount| **mount == *value)))
-            && (!filters.has("network") || filters.values("network").any(attached))
-            && (!filters.has("ancestor") || filters.values("ancestor").any(ancestor))
-            && (!filters.has("publish")
-                || filters
-                    .values("publish")
-                    .any(|value| publishes(state, *container, value)))
-            && filters.values("is-task").all(|value| match value {
-                "true" | "1" => labels.contains_key(TASK_LABEL),
-                "false" | "0" => !labels.contains_key(TASK_LABEL),
-                _ => true,
-            })
+    /// Whether a container is shown that no filter is about.
+    fn shows(&self, engine: &Engine, record: &ContainerRecord) -> bool {
+        self.all || (record.state.running && engine.is_healthy() && record.image.split(':').next() != Some("swarm"))
     }
-}
-
-/// Whether a container has this host port, given as `PORT[/PROTOCOL]`.
-fn publishes(state: &State, container: ContainerIdx, value: &str) -> bool {
-    let (port, protocol) = value.split_once('/').unwrap_or((value, "tcp"));
-    state.cluster.container(container).is_some_and(|known| {
-        known
-            .published()
-            .iter()
-            .any(|binding| *binding.host_port == *port && binding.protocol() == protocol)
-    })
 }
 
 /// The container that a client means, if it can be talked about with its daemon (`api.md` §1.3).
@@ -262,8 +247,8 @@ pub(super) async fn inspect(call: Call) -> Result<Answer, Failure> {
     let placed = manager
         .keeper
         .with(|state| reach(state, name, || Failure::not_found(format!("No such container {name}"))))?;
-    let inspected = placed.daemon.container(&placed.id, call.flag("size")).await;
-    manager.note(placed.engine, &inspected);
+    let inspecting = placed.daemon.container(&placed.id, call.flag("size"));
+    let inspected = manager.noted(placed.engine, inspecting).await;
     let mut inspected = inspected.map_err(|error| match error.is_not_found() {
         true => Failure::not_found(format!("Error: No such container: {}", placed.id)),
         false => error.into(),
@@ -276,7 +261,9 @@ pub(super) async fn inspect(call: Call) -> Result<Answer, Failure> {
                 .and_then(|settings| json::get_mut(settings, "Ports"))
                 .and_then(serde_json::Value::as_object_mut)
             {
-                lead_to_node(ports, &engine.ip);
+                for bindings in ports.values_mut().filter_map(serde_json::Value::as_array_mut) {
+                    lead_to_node(bindings, "HostIp", leads_nowhere, &engine.ip);
+                }
             }
         }
     });
@@ -299,15 +286,9 @@ fn add_node(inspected: &mut Map, engine: &Engine) {
     );
 }
 
-/// Host addresses that stand for any become the node's.
-fn lead_to_node(ports: &mut Map, ip: &str) {
-    let bindings = ports.values_mut().filter_map(serde_json::Value::as_array_mut).flatten();
-    for binding in bindings.filter_map(serde_json::Value::as_object_mut) {
-        let address: Option<std::net::IpAddr> = json::text(binding, "HostIp").parse().ok();
-        if address.is_none_or(|address| address.is_unspecified()) {
-            json::set(binding, "HostIp", ip);
-        }
-    }
+/// Whether a host address of an inspection leads to its host from there only, or is none.
+fn leads_nowhere(address: &str) -> bool {
+    is_unspecified(address) || address.parse::<std::net::IpAddr>().is_err()
 }
 
 impl State {
@@ -330,9 +311,8 @@ pub(super) async fn remove(call: Call) -> Result<Answer, Failure> {
     let removing = placed
         .daemon
         .remove_container(&placed.id, call.flag("force"), call.flag("v"), call.flag("link"));
-    let removed = manager.while_healthy(placed.engine, removing).await;
-    manager.note(placed.engine, &removed);
-    match removed {
+    let removing = manager.while_healthy(placed.engine, removing);
+    match manager.noted(placed.engine, removing).await {
         Ok(()) => {}
         Err(error) if error.is_not_found() => {
             manager
@@ -365,9 +345,8 @@ pub(super) async fn start(mut call: Call) -> Result<Answer, Failure> {
         .with(|state| state.find_container(name))
         .ok_or_else(|| Failure::not_found(format!("No such container {name}")))?;
     let starting = placed.daemon.start_container(&placed.id);
-    let started = manager.while_healthy(placed.engine, starting).await;
-    manager.note(placed.engine, &started);
-    started?;
+    let starting = manager.while_healthy(placed.engine, starting);
+    manager.noted(placed.engine, starting).await?;
     manager.look(placed.engine, &placed.daemon, &placed.id).await;
     Ok(super::answer::bare(StatusCode::NO_CONTENT))
 }
@@ -378,18 +357,45 @@ pub(super) async fn rename(call: Call) -> Result<Answer, Failure> {
     let new = call.parameter("name").to_owned();
     let placed = manager.keeper.with(|state| {
         let placed = reach(state, name, || Failure::not_found(format!("No such container: {name}")))?;
-        if state.cluster.is_name_taken(&new) {
-            let taken = crate::cluster::PlaceError::NameTaken(new.clone());
-            return Err(Failure::new(StatusCode::CONFLICT, taken.to_string()));
-        }
-        Ok(placed)
+        let reserved = state.reserve_name(&new);
+        reserved.map_err(|conflict| Failure::new(StatusCode::CONFLICT, conflict.to_string()))?;
+        Ok::<_, Failure>(placed)
     })?;
+    let mut reserved = ReservedName {
+        manager,
+        name: &new,
+        is_unknown: true,
+    };
     let renaming = placed.daemon.rename_container(&placed.id, &new);
-    let renamed = manager.while_healthy(placed.engine, renaming).await;
-    manager.note(placed.engine, &renamed);
+    let renaming = manager.while_healthy(placed.engine, renaming);
+    let renamed = manager.noted(placed.engine, renaming).await;
+    if renamed.is_ok() {
+        manager.refresh_one(&placed).await;
+    }
+    // What is not answered may be done all the same.
+    reserved.is_unknown = renamed.as_ref().is_err_and(CallError::is_unanswered);
+    drop(reserved);
     renamed?;
-    manager.refresh_one(&placed).await;
     Ok(super::answer::bare(StatusCode::NO_CONTENT))
+}
+
+/// A name that a container is about to be given by its daemon, and nobody else meanwhile.
+struct ReservedName<'a> {
+    manager: &'a Manager,
+    name: &'a str,
+    /// Whether it may have been given to the container, or may still be, without being known.
+    is_unknown: bool,
+}
+
+impl Drop for ReservedName<'_> {
+    fn drop(&mut self) {
+        self.manager.keeper.with(|state| {
+            if self.is_unknown {
+                state.keep_name(self.name);
+            }
+            state.cluster.release_name(self.name);
+        });
+    }
 }
 
 impl Manager {
@@ -405,7 +411,7 @@ impl Manager {
     }
 
     /// Refreshes what the command line says is refreshed before lists that are filtered so (`live-manager.md` §5.6).
-    async fn refresh_as_asked(self: &std::sync::Arc<Self>, filters: &Filters) {
+    async fn refresh_as_asked(self: &std::sync::Arc<Self>, filters: &ContainerFilters) {
         let named = &self.options.container_name_refresh_filter;
         let all = !named.is_empty() && filters.values("name").any(|name| name == named);
         let nodes: Vec<String> = match self.options.refresh_on_node_filter {

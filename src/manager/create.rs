@@ -1,8 +1,9 @@
 //! `POST /containers/create`: from a client's wish to a container on some node (`scheduling.md` §1 and §9).
 
-use std::sync::Arc;
+use std::sync::{Arc, TryLockError};
 use std::time::Instant;
 
+use bytes::Bytes;
 use hyper::StatusCode;
 use serde_json::{Value, json};
 use tracing::{debug, info, warn};
@@ -10,10 +11,21 @@ use tracing::{debug, info, warn};
 use super::Manager;
 use super::answer::{Answer, Failure, json_with};
 use super::config::{Config, ReadError};
+use super::limits::{self, is_pattern, shortened};
 use super::server::Call;
-use super::state::{Reserved, Unplaced, Verdict, Wanted};
+use super::state::{Confirmed, Reserved, Unplaced, Verdict, Wanted};
 use crate::docker::{CallError, Map, json};
-use crate::scheduler::{CreateError, DaemonError};
+use crate::model::Request;
+use crate::scheduler::{CreateError, DaemonError, Parser, Prepared};
+
+/// Bytes of a body that is read at once.
+const SHORT_BYTES: usize = 64 << 10;
+
+/// Characters of a client's texts in a line of the log.
+const LOGGED_CHARS_MAX: usize = 1000;
+
+/// Nodes whose refusal is logged.
+const LOGGED_NODES_MAX: usize = 100;
 
 /// The header with a client's credentials for a registry.
 const REGISTRY_AUTH: &str = "x-registry-auth";
@@ -21,10 +33,7 @@ const REGISTRY_AUTH: &str = "x-registry-auth";
 /// `POST /containers/create`.
 pub(super) async fn create(mut call: Call) -> Result<Answer, Failure> {
     let body = call.body().await?;
-    let config = Config::parse(&body).map_err(|error| match error {
-        ReadError::Config(error) => Failure::bad_request(error.to_string()),
-        ReadError::Policy(error) => Failure::internal(error.to_string()),
-    })?;
+    let config = call.manager.read_config(body).await?;
     let name = call.parameter("name").to_owned();
     let auth = call.header(REGISTRY_AUTH).map(str::to_owned);
     let platform = call.parameter("platform").to_owned();
@@ -85,6 +94,12 @@ impl From<Unplaced> for Failure {
 impl Manager {
     /// Creates a container where the scheduler wants it, with as many attempts as are due.
     pub(super) async fn create(self: &Arc<Self>, mut wanted: Wanted, from: &Registry<'_>) -> Result<Created, Unplaced> {
+        let request = wanted.creation.request();
+        let asks_for_ports = !(request.port_bindings.is_empty() && request.exposed_ports.is_empty());
+        if self.options.strict.stopped_ports && asks_for_ports {
+            // Whoever has just stopped a container wants its ports.
+            self.looks.settle().await;
+        }
         loop {
             let unplaced = match self.attempt(&wanted, from).await {
                 Ok(created) => {
@@ -101,30 +116,45 @@ impl Manager {
                 log_refusal(&wanted, &unplaced);
                 return Err(unplaced);
             }
-            debug!(name = wanted.name, "Creating a container once more: {}", unplaced.error);
+            let error = unplaced.error.to_string();
+            debug!(
+                name = &*shortened(&wanted.name, LOGGED_CHARS_MAX),
+                "Creating a container once more: {}",
+                shortened(&error, LOGGED_CHARS_MAX)
+            );
         }
     }
 
     async fn attempt(self: &Arc<Self>, wanted: &Wanted, from: &Registry<'_>) -> Result<Created, Unplaced> {
         self.must_decide()?;
+        let asked = self.prepare(wanted.creation.asked()).await?;
         let started = Instant::now();
-        let reserved = self.keeper.with(|state| state.reserve(wanted));
+        let reserved = self.keeper.with(|state| state.reserve(wanted, &asked));
         self.metrics.decided(
             reserved.as_ref().err().map(|unplaced| &unplaced.error),
             started.elapsed(),
         );
-        let reserved = reserved?;
+        self.carry_out(&reserved?, wanted, from).await
+    }
+
+    /// Creates a container where room is reserved for it.
+    pub(super) async fn carry_out(
+        self: &Arc<Self>,
+        reserved: &Reserved,
+        wanted: &Wanted,
+        from: &Registry<'_>,
+    ) -> Result<Created, Unplaced> {
         // Whatever happens from here on, the room is given back unless the container exists.
         let claim = Claim {
             manager: self,
-            reserved: &reserved,
+            reserved,
         };
         let body = Value::Object(
             wanted
                 .config
                 .for_daemon(&wanted.creation.request().labels, reserved.cpus),
         );
-        let answer = self.create_on(&reserved, wanted, &body, from).await?;
+        let answer = self.create_on(reserved, wanted, &body, from).await?;
         let id = json::text(&answer, "Id").to_owned();
         if let Err(failure) = self.must_decide() {
             // Another manager may have decided meanwhile, and not known of this.
@@ -133,11 +163,33 @@ impl Manager {
             self.keeper.with(|state| state.forget_container(reserved.engine, &id));
             return Err(failure.into());
         }
-        self.keeper.with(|state| state.confirm(&reserved, &id));
+        match self.keeper.with(|state| state.confirm(reserved, &id)) {
+            Confirmed::Known => {}
+            Confirmed::Twice(other) => self.take_back(reserved.engine, &reserved.daemon, &other).await,
+            Confirmed::Stranded => {
+                // Whether it comes back, and what has been given away by then, nobody knows.
+                let removed = reserved.daemon.remove_container(&id, false, true, false).await;
+                let node = &reserved.engine_name;
+                warn!(
+                    id,
+                    node,
+                    ok = removed.is_ok(),
+                    "Took back a container whose engine has left the cluster"
+                );
+                return Err(DaemonError::silent(format!(
+                    "The engine {node} has left the cluster while it created the container, which has been removed again"
+                ))
+                .into());
+            }
+        }
         drop(claim);
         let warnings = json::texts(&answer, "Warnings").map(str::to_owned).collect();
         self.look(reserved.engine, &reserved.daemon, &id).await;
-        Ok(Created { id, warnings, reserved })
+        Ok(Created {
+            id,
+            warnings,
+            reserved: reserved.clone(),
+        })
     }
 
     /// Asks the daemon to create the container; if it lacks the image, pulls that first (`scheduling.md` §9.2).
@@ -155,8 +207,15 @@ impl Manager {
                 return Err(CallError::Request(lapsed.message));
             }
             let creating = daemon.create_container(&wanted.name, from.platform, body);
-            let answer = self.while_healthy(reserved.engine, creating).await;
-            self.note(reserved.engine, &answer);
+            let creating = self.while_healthy(reserved.engine, creating);
+            let answer = self.noted(reserved.engine, creating).await;
+            let answer = answer.and_then(|answer| match json::text(&answer, "Id") {
+                "" => Err(CallError::Garbled(format!(
+                    "{}: no ID of a container",
+                    daemon.address()
+                ))),
+                _ => Ok(answer),
+            });
             match answer {
                 // It may have been heard of otherwise that it is done.
                 Err(ref error) if error.is_unanswered() => match self.keeper.with(|state| state.created(reserved)) {
@@ -173,9 +232,8 @@ impl Manager {
         }
         let image = &wanted.creation.request().image;
         let pulling = daemon.pull(image, from.platform, from.auth);
-        let pulled = self.while_healthy(reserved.engine, pulling).await;
-        self.note(reserved.engine, &pulled);
-        if let Err(error) = pulled {
+        let pulling = self.while_healthy(reserved.engine, pulling);
+        if let Err(error) = self.noted(reserved.engine, pulling).await {
             // However the pull failed, the daemon does not have the image, and another one may: with a registry that is
             // down, too, where the original went by the text and gave up.
             let error = DaemonError {
@@ -201,6 +259,56 @@ impl Manager {
             None => DaemonError::silent(text),
         };
         error.into()
+    }
+}
+
+impl Manager {
+    /// What a client wants, from the body of its request.
+    async fn read_config(self: &Arc<Self>, body: Bytes) -> Result<Config, Failure> {
+        let read = if body.len() <= SHORT_BYTES {
+            Config::parse(&body)
+        } else {
+            self.aside(move |_| Config::parse(&body)).await?
+        };
+        read.map_err(|error| match error {
+            ReadError::Config(_) | ReadError::TooMuch(_) => Failure::bad_request(error.to_string()),
+            ReadError::Policy(error) => Failure::internal(error.to_string()),
+        })
+    }
+
+    /// A request for the scheduler with its expressions parsed, which may take long: nobody is held up meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// It asks for more than one request may.
+    pub(super) async fn prepare(self: &Arc<Self>, request: Request) -> Result<Prepared, Failure> {
+        limits::check(&request).map_err(|error| Failure::bad_request(error.to_string()))?;
+        let kinds = [&request.constraints, &request.affinities, &request.whitelists];
+        let is_quick = !kinds.into_iter().flatten().any(|text| is_pattern(text));
+        let request = Arc::new(request);
+        if is_quick {
+            return Ok(Parser::new(self.options.strict).prepare(request));
+        }
+        self.aside(move |manager| {
+            match manager.parser.try_lock() {
+                Ok(mut parser) => parser.prepare(request),
+                // Somebody else's patterns, which may take long, are not waited for.
+                Err(TryLockError::WouldBlock) => Parser::new(manager.options.strict).prepare(request),
+                Err(TryLockError::Poisoned(parser)) => parser.into_inner().prepare(request),
+            }
+        })
+        .await
+    }
+
+    /// Does what takes long on a thread of its own, as few times at once as leaves others room.
+    async fn aside<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Manager) -> T + Send + 'static,
+    ) -> Result<T, Failure> {
+        let _turn = self.parsing.acquire().await;
+        let manager = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || work(&manager)).await;
+        done.map_err(|error| Failure::internal(format!("the request could not be read: {error}")))
     }
 }
 
@@ -237,8 +345,10 @@ impl From<DaemonError> for Unplaced {
 
 /// Says in the log why, node by node.
 fn log_refusal(wanted: &Wanted, unplaced: &Unplaced) {
-    info!(name = wanted.name, "Container not created: {}", unplaced.error);
-    for node in unplaced.nodes.iter().flatten() {
-        debug!(name = wanted.name, "refused: {}", node.told());
+    let name = &*shortened(&wanted.name, LOGGED_CHARS_MAX);
+    let error = unplaced.error.to_string();
+    info!(name, "Container not created: {}", shortened(&error, LOGGED_CHARS_MAX));
+    for node in unplaced.nodes.iter().flatten().take(LOGGED_NODES_MAX) {
+        debug!(name, "refused: {}", node.told());
     }
 }

@@ -1,12 +1,13 @@
 //! One task for each engine: it validates the daemon, follows its events and refreshes what is known of it until the
 //! engine is removed (`live-manager.md` §4 to §6).
 
+mod ends;
 mod events;
 mod refresh;
 mod validate;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
@@ -14,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use super::Manager;
-use super::state::{EngineId, Transition};
+use super::state::{Counts, EngineId, Transition};
 use crate::docker::{CallError, Daemon};
 
 /// The first pause before a daemon that could not be validated is tried again; each further one is twice as long.
@@ -95,10 +96,9 @@ impl Caretaker {
         }
     }
 
-    /// Tells what came of a call to the daemon, and hands it on.
-    fn note<T>(&self, outcome: Result<T, CallError>) -> Result<T, CallError> {
-        self.manager.note(self.id, &outcome);
-        outcome
+    /// [`Manager::noted`] for a call to the daemon.
+    async fn noted<T>(&self, call: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
+        self.manager.noted(self.id, call).await
     }
 }
 
@@ -123,12 +123,44 @@ impl Manager {
         }
     }
 
-    /// Takes in what came of a call to an engine: whether it could be reached.
-    pub(super) fn note<T>(self: &Arc<Manager>, id: EngineId, outcome: &Result<T, CallError>) {
+    /// Makes a call to an engine, takes in whether it could be reached as soon as that is known, and hands on what came of
+    /// the call. What is not called through this says nothing about the engine's health.
+    pub(super) async fn noted<T>(
+        self: &Arc<Manager>,
+        id: EngineId,
+        call: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        self.noted_as(id, Counts::Each, call).await
+    }
+
+    /// The same for one of several calls that are made together: an engine that answers none of them has failed once.
+    pub(super) async fn noted_together<T>(
+        self: &Arc<Manager>,
+        id: EngineId,
+        call: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        self.noted_as(id, Counts::Together, call).await
+    }
+
+    async fn noted_as<T>(
+        self: &Arc<Manager>,
+        id: EngineId,
+        counts: Counts,
+        call: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        // Nothing is sent before the call is waited for, which begins here.
+        let sent = Instant::now();
+        let outcome = call.await;
+        self.note(id, sent, counts, &outcome);
+        outcome
+    }
+
+    /// Takes in what came of a call to an engine that was sent at a time: whether it could be reached.
+    fn note<T>(self: &Arc<Manager>, id: EngineId, sent: Instant, counts: Counts, outcome: &Result<T, CallError>) {
         let now = self.now();
         let told = self.keeper.with(|state| {
             let failures = state.engine(id)?.failures;
-            let transition = state.note(id, outcome, now)?;
+            let transition = state.note(id, sent, counts, outcome, now)?;
             let engine = state.engine(id)?;
             Some((transition, engine.name().to_owned(), failures.max(engine.failures)))
         });

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::answer::{Answer, Failure};
 use super::server::Call;
-use crate::docker::{Filters, Map, json};
+use crate::docker::{FilteredEvent, Filters, Map, json, wants_event};
 use crate::model::Labels;
 use crate::net;
 
@@ -18,7 +18,7 @@ const UNREAD_MAX: Duration = Duration::from_secs(10);
 
 /// Streams events until the time that the client gave, or until one of both sides goes away.
 pub(super) fn stream(call: &Call) -> Result<Answer, Failure> {
-    let filters = Filters::parse(call.parameter("filters")).map_err(|error| Failure::bad_request(error.to_string()))?;
+    let filters = call.filters()?;
     let until = match call.parameter("until") {
         "" => None,
         text => {
@@ -76,7 +76,7 @@ pub(super) fn stream(call: &Call) -> Result<Answer, Failure> {
     Ok(answer)
 }
 
-/// Whether a client asked for an event. The original ignored filters; those of daemons are understood here.
+/// Whether a client asked for an event. The original ignored filters.
 fn wanted(filters: &Filters, event: &Map) -> bool {
     let nothing = Map::new();
     let actor = json::map(event, "Actor").unwrap_or(&nothing);
@@ -85,27 +85,13 @@ fn wanted(filters: &Filters, event: &Map) -> bool {
         .flatten()
         .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
         .collect();
-    let attribute = |name: &str| attributes.get(name).map_or("", String::as_str);
-    let id = json::text(actor, "ID");
-    let kind = json::text(event, "Type");
-    let action = json::text(event, "Action");
-    let about = |filter: &str, own_kind: &str| {
-        !filters.has(filter)
-            || (kind == own_kind
-                && filters
-                    .values(filter)
-                    .any(|value| value == attribute("name") || (!value.is_empty() && id.starts_with(value))))
+    let event = FilteredEvent {
+        kind: json::text(event, "Type"),
+        action: json::text(event, "Action"),
+        id: json::text(actor, "ID"),
+        scope: json::text(event, "scope"),
+        attributes: &attributes,
     };
-    let event_named = |value: &str| action == value || action.split(':').next() == Some(value);
-    (!filters.has("type") || filters.values("type").any(|value| value == kind))
-        && (!filters.has("event") || filters.values("event").any(event_named))
-        && (!filters.has("node") || filters.values("node").any(|value| value == attribute("node.name")))
-        && (!filters.has("image")
-            || filters
-                .values("image")
-                .any(|value| value == attribute("image") || value == id || value == attribute("name")))
-        && about("container", "container")
-        && about("network", "network")
-        && about("volume", "volume")
-        && filters.labels_match("label", &attributes)
+    // dockerd's own filter of this name is about the nodes of Swarm mode.
+    filters.equals("node", attributes.get("node.name").map_or("", String::as_str)) && wants_event(filters, &event)
 }

@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use hyper::header::HeaderMap;
 use hyper::{Method, Request, StatusCode};
-use regex::Regex;
 use serde_json::Value;
 
 use super::Manager;
 use super::answer::{Answer, Failure, bare, json_answer};
 use super::proxy::{self, whole_target};
 use super::server::Call;
-use super::state::{EngineId, ImageRecord, State};
-use crate::docker::{CallError, Daemon, Filters, Map, Timestamp, json, path};
+use super::state::{EngineId, State};
+use crate::docker::{CallError, Daemon, FilteredImage, ImageFilters, Map, ShownNames, Timestamp, json, path};
 use crate::net;
 
 /// What an image without tags is called.
@@ -24,20 +23,13 @@ const REFERENCE_SINCE: (u32, u32) = (1, 28);
 
 /// `GET /images/json`.
 pub(super) fn list(call: &Call) -> Result<Answer, Failure> {
-    let filters = Filters::parse(call.parameter("filters")).map_err(|error| Failure::internal(error.to_string()))?;
     let deprecated = call.matched.version.is_none_or(|version| version < REFERENCE_SINCE);
-    let mut references: Vec<Regex> = filters.values("reference").filter_map(shell_pattern).collect();
-    if deprecated && !call.parameter("filter").is_empty() {
-        references.extend(shell_pattern(call.parameter("filter")));
-    }
-    let dangling = match filters.values("dangling").next() {
-        None => None,
-        Some("true" | "1") => Some(true),
-        Some("false" | "0") => Some(false),
-        Some(_) => return Err(Failure::bad_request("Invalid filter: 'type'='dangling'")),
-    };
+    let deprecated = if deprecated { call.parameter("filter") } else { "" };
+    let filters = ImageFilters::new(call.filters()?, &["node"], deprecated)?;
+    // The original shows images without names to those only who ask for them.
     let all = call.flag("all");
-    let listed = call.manager.keeper.with(|state| {
+    let nameless = all || filters.minds_names();
+    let mut listed = call.manager.keeper.with(|state| {
         let before = bound(state, &filters, "before")?;
         let since = bound(state, &filters, "since")?;
         let mut merged: Vec<Map> = Vec::new();
@@ -47,107 +39,70 @@ pub(super) fn list(call: &Call) -> Result<Answer, Failure> {
             if filters.has("node") && !filters.values("node").any(on_node) {
                 continue;
             }
+            let parents = engine.parents();
             for image in &engine.images {
-                let created = image.facts.created;
-                let wanted = (all || dangling.is_some() || has_name(image))
-                    && filters.labels_match("label", &image.facts.labels)
-                    && (references.is_empty() && !filters.has("reference") || is_called(image, &references))
-                    && dangling.is_none_or(|dangling| dangling != image.is_tagged())
-                    && before.is_none_or(|bound| created < bound)
-                    && since.is_none_or(|bound| created > bound);
-                if !wanted {
+                let (id, created) = (image.facts.id.as_str(), image.facts.created);
+                let seen = FilteredImage {
+                    tags: &image.facts.repo_tags,
+                    digests: &image.facts.repo_digests,
+                    labels: &image.facts.labels,
+                    is_parent: parents.contains(id),
+                };
+                let in_time = before.is_none_or(|bound| created < bound) && since.is_none_or(|bound| created > bound);
+                let Some(names) = filters.names(&seen, all).filter(|_| in_time) else {
+                    continue;
+                };
+                if names.is_empty() && !nameless {
                     continue;
                 }
-                match places.get(image.facts.id.as_str()) {
-                    Some(place) => add_names(&mut merged[*place], image),
-                    None => {
-                        places.insert(&image.facts.id, merged.len());
-                        merged.push(image.listed.clone());
-                        let place = merged.len() - 1;
-                        add_names(&mut merged[place], image);
-                    }
-                }
+                let place = *places.entry(id).or_insert_with(|| {
+                    let mut fresh = image.listed.clone();
+                    json::set(&mut fresh, "RepoTags", Vec::<String>::new());
+                    json::set(&mut fresh, "RepoDigests", Vec::<String>::new());
+                    merged.push(fresh);
+                    merged.len() - 1
+                });
+                add_names(&mut merged[place], &names);
             }
         }
         Ok::<_, Failure>(merged)
     })?;
-    let mut listed = listed;
+    for image in &mut listed {
+        if json::list(image, "RepoTags").is_empty() && json::list(image, "RepoDigests").is_empty() {
+            json::set(image, "RepoTags", vec![NO_TAG.to_owned()]);
+            json::set(image, "RepoDigests", vec![NO_DIGEST.to_owned()]);
+        }
+    }
     listed.sort_by_key(|image| std::cmp::Reverse(json::number(image, "Created").unwrap_or(0)));
     Ok(json_answer(&listed))
 }
 
-fn has_name(image: &ImageRecord) -> bool {
-    let tag = image.facts.repo_tags.first().is_some_and(|tag| tag != NO_TAG);
-    tag || image
-        .facts
-        .repo_digests
-        .first()
-        .is_some_and(|digest| digest != NO_DIGEST)
-}
-
 /// When the image that bounds a list was made.
-fn bound(state: &State, filters: &Filters, name: &str) -> Result<Option<Option<Timestamp>>, Failure> {
+fn bound(state: &State, filters: &ImageFilters, name: &str) -> Result<Option<Option<Timestamp>>, Failure> {
     let mut values = filters.values(name);
     let Some(query) = values.next() else { return Ok(None) };
-    match state.holders(query, false).first() {
-        Some((_, _, image)) if values.next().is_none() => Ok(Some(image.facts.created)),
-        _ => Err(Failure::bad_request(format!(
+    let meant = state.validated().find_map(|(_, engine)| engine.image(query));
+    let holders = state.holders(query, false);
+    let meant = meant.or_else(|| holders.first().map(|(_, _, image)| *image));
+    match meant.filter(|_| values.next().is_none()) {
+        Some(image) => Ok(Some(image.facts.created)),
+        None => Err(Failure::bad_request(format!(
             "Invalid filter: 'type'='{name}': no such image found: '{query}'"
         ))),
     }
 }
 
 /// Adds the names that an image has on one engine to those that it has on others.
-fn add_names(merged: &mut Map, image: &ImageRecord) {
-    for (key, names) in [
-        ("RepoTags", &image.facts.repo_tags),
-        ("RepoDigests", &image.facts.repo_digests),
-    ] {
+fn add_names(merged: &mut Map, names: &ShownNames<'_>) {
+    for (key, names) in [("RepoTags", &names.tags), ("RepoDigests", &names.digests)] {
         let mut all: Vec<String> = json::texts(merged, key).map(str::to_owned).collect();
         for name in names {
-            if !all.contains(name) {
-                all.push(name.clone());
+            if !all.iter().any(|known| known == name) {
+                all.push((*name).to_owned());
             }
         }
         json::set(merged, key, all);
     }
-}
-
-fn is_called(image: &ImageRecord, references: &[Regex]) -> bool {
-    let names = image.facts.repo_tags.iter().chain(&image.facts.repo_digests);
-    names
-        .flat_map(|name| {
-            let familiar = name.strip_prefix("docker.io/library/").unwrap_or(name);
-            [familiar, crate::cluster::repository(familiar)]
-        })
-        .any(|name| references.iter().any(|reference| reference.is_match(name)))
-}
-
-/// A pattern as shells match names: `*` and `?` stay within a path's segment. `None` if it is none.
-fn shell_pattern(pattern: &str) -> Option<Regex> {
-    let mut regex = String::from("^");
-    let mut rest = pattern.chars();
-    while let Some(c) = rest.next() {
-        match c {
-            '*' => regex.push_str("[^/]*"),
-            '?' => regex.push_str("[^/]"),
-            '[' => {
-                let class: String = rest.by_ref().take_while(|c| *c != ']').collect();
-                let (negated, class) = match class.strip_prefix('^') {
-                    Some(class) => ("^", class.to_owned()),
-                    None => ("", class),
-                };
-                regex.push_str(&format!(
-                    "[{negated}{}]",
-                    class.replace('\\', r"\\").replace('[', r"\[")
-                ));
-            }
-            '\\' => regex.push_str(&regex::escape(&rest.next()?.to_string())),
-            c => regex.push_str(&regex::escape(&c.to_string())),
-        }
-    }
-    regex.push('$');
-    Regex::new(&regex).ok()
 }
 
 /// Whoever can answer: those who hold an image, the likeliest first.
@@ -313,7 +268,7 @@ pub(super) async fn remove(call: Call) -> Result<Answer, Failure> {
 }
 
 /// What came of the same call to several engines, with their names.
-type Outcomes<T> = Vec<(String, Result<T, CallError>)>;
+pub(super) type Outcomes<T> = Vec<(String, Result<T, CallError>)>;
 
 /// Makes the same call to every engine that has an image, at the same time, and reloads their lists of images.
 async fn on_every_holder<T, F>(manager: &Arc<Manager>, image: &str, call: impl Fn(Daemon) -> F) -> Outcomes<T>
@@ -332,8 +287,7 @@ where
         let made = call(daemon.clone());
         let manager = Arc::clone(manager);
         calls.spawn(async move {
-            let outcome = made.await;
-            manager.note(id, &outcome);
+            let outcome = manager.noted(id, made).await;
             manager.refresh_images(id, &daemon).await;
             (name, outcome)
         });
@@ -344,7 +298,7 @@ where
 }
 
 /// The results, or what every engine that failed says, line by line.
-fn faults_of<T>(outcomes: Outcomes<T>) -> Result<Vec<T>, Failure> {
+pub(super) fn faults_of<T>(outcomes: Outcomes<T>) -> Result<Vec<T>, Failure> {
     let mut results = Vec::new();
     let mut faults = Vec::new();
     for (engine, outcome) in outcomes {
@@ -360,7 +314,7 @@ fn faults_of<T>(outcomes: Outcomes<T>) -> Result<Vec<T>, Failure> {
     let statuses: Vec<Option<u16>> = faults.iter().map(|(_, error)| error.status()).collect();
     let same = statuses[0].filter(|first| results.is_empty() && statuses.iter().all(|status| *status == Some(*first)));
     let status = same
-        .filter(|status| *status == 409)
+        .filter(|status| matches!(*status, 400 | 409))
         .and_then(|status| StatusCode::from_u16(status).ok())
         .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let lines: Vec<String> = faults
@@ -375,22 +329,5 @@ impl Manager {
     pub(super) fn any_engine(&self) -> Result<(EngineId, Daemon), Failure> {
         let found = self.keeper.with(|state| state.any_engine());
         found.map_err(Failure::internal)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_stay_within_a_segment() {
-        let matches = |pattern: &str, name: &str| shell_pattern(pattern).is_some_and(|regex| regex.is_match(name));
-        assert!(matches("busy*", "busybox") && matches("busybox:1.?", "busybox:1.0"));
-        assert!(!matches("*", "a/b") && matches("*/b", "a/b") && !matches("busy", "busybox"));
-        assert!(matches("[ab]c", "bc") && matches("[^ab]c", "cc") && !matches("[^ab]c", "ac"));
-        assert!(matches(r"a\*", "a*") && !matches(r"a\*", "ab"));
-        for nonsense in ["[", "[]", r"\", "[z-a]"] {
-            let _ = shell_pattern(nonsense);
-        }
     }
 }

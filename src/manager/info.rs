@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, Failure, json_answer};
 use super::server::Call;
-use super::state::{Engine, EngineId, State, Tally};
+use super::state::{Engine, EngineId, State, Tally, Waiting};
 use super::{Manager, SERVER_VERSION};
 use crate::docker::words::human_size;
 use crate::docker::{Map, Timestamp};
@@ -184,8 +184,12 @@ fn look_around(manager: &Manager) -> (Counts, Status) {
     cluster.extend([
         ["Strategy".to_owned(), strategy.to_owned()],
         ["Filters".to_owned(), filters.join(", ")],
-        ["Nodes".to_owned(), told.len().to_string()],
     ]);
+    let strict = manager.options.strict.enabled();
+    if !strict.is_empty() {
+        cluster.push(["Strict".to_owned(), strict.join(", ")]);
+    }
+    cluster.push(["Nodes".to_owned(), told.len().to_string()]);
     let mut counts = Counts::default();
     for engine in &told {
         counts.add(&engine.counts);
@@ -270,6 +274,10 @@ fn tell(state: &State, id: EngineId, engine: &Engine) -> Told {
     if !engine.last_error.is_empty() {
         lines.push(("  └ Error", engine.last_error.clone()));
     }
+    let waiting: Vec<String> = state.waiting_on(id).take(WAITING_MAX + 1).map(waits).collect();
+    if let Some((shown, more)) = split_shown(&waiting) {
+        lines.push(("  └ Not rescheduled", format!("{}{more}", shown.join("; "))));
+    }
     lines.extend([
         ("  └ UpdatedAt", engine.updated_at.to_seconds_text()),
         ("  └ ServerVersion", version),
@@ -279,6 +287,24 @@ fn tell(state: &State, id: EngineId, engine: &Engine) -> Told {
         address: engine.address.clone(),
         counts,
         lines,
+    }
+}
+
+/// Containers shown that cannot be rescheduled, of one engine.
+const WAITING_MAX: usize = 5;
+
+/// Why a container is not rescheduled, in one line.
+fn waits(waiting: &Waiting) -> String {
+    let words: Vec<&str> = waiting.reason.split_whitespace().collect();
+    format!("{}: {}", waiting.name, words.join(" "))
+}
+
+/// As much as is shown, and what is said of the rest; `None` if there is nothing.
+fn split_shown(waiting: &[String]) -> Option<(&[String], &'static str)> {
+    match waiting.len() {
+        0 => None,
+        1..=WAITING_MAX => Some((waiting, "")),
+        _ => Some((&waiting[..WAITING_MAX], "; and others")),
     }
 }
 

@@ -1,26 +1,17 @@
 //! Networks of all engines as if they were one daemon's (`api.md` §8).
 
 use hyper::{Method, StatusCode};
-use regex::Regex;
 use serde_json::Value;
 
-use super::answer::{Answer, Failure, bare, json_answer, json_with};
+use super::answer::{Answer, Failure, advises_swarm_mode, bare, json_answer, json_with};
 use super::server::Call;
 use super::state::{EngineId, Network, Placed, State};
-use crate::docker::{CallError, Daemon, Filters, Map, json, path};
+use crate::docker::{CallError, Daemon, FilteredNetwork, Map, NetworkFilters, json, path};
 use crate::model::{Labels, Request};
-
-/// Networks that every engine has.
-const BUILT_IN: [&str; 3] = ["none", "host", "bridge"];
 
 /// `GET /networks`.
 pub(super) async fn list(call: &Call) -> Result<Answer, Failure> {
-    let filters = Filters::parse(call.parameter("filters")).map_err(|error| Failure::bad_request(error.to_string()))?;
-    for kind in filters.values("type") {
-        if !matches!(kind, "custom" | "builtin") {
-            return Err(Failure::bad_request(format!("Invalid filter: 'type'='{kind}'")));
-        }
-    }
+    let filters = NetworkFilters::new(call.filters()?, &["node"])?;
     call.manager.looks.settle().await;
     let listed: Vec<Map> = call.manager.keeper.with(|state| {
         let networks = state.networks().into_iter();
@@ -32,37 +23,29 @@ pub(super) async fn list(call: &Call) -> Result<Answer, Failure> {
     Ok(json_answer(&listed))
 }
 
-fn wanted(state: &State, filters: &Filters, network: &Network<'_>) -> bool {
-    let built_in = BUILT_IN.contains(&network.name);
+fn wanted(state: &State, filters: &NetworkFilters, network: &Network<'_>) -> bool {
+    let engines = || network.engines.iter().filter_map(|id| state.engine(*id));
     let labels: Labels = json::map(network.described, "Labels")
         .into_iter()
         .flatten()
         .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
         .collect();
-    let on = |value: &str| {
-        let engines = network.engines.iter().filter_map(|id| state.engine(*id));
-        engines.into_iter().any(|engine| engine.name() == value)
+    let seen = FilteredNetwork {
+        name: network.name,
+        id: network.id,
+        driver: json::text(network.described, "Driver"),
+        scope: network.scope(),
+        labels: &labels,
     };
-    let meant = |value: &str| state.find_network(value).is_some_and(|found| found.id == network.id);
-    let matches = |value: &str, text: &str| Regex::new(value).is_ok_and(|regex| regex.is_match(text));
-    // Names and IDs choose together: whoever is named by one of them is listed. The original let everybody through if
-    // only IDs were given.
-    let chosen = !filters.has("name") && !filters.has("id")
-        || filters
-            .values("name")
-            .any(|value| meant(value) || matches(value, network.name))
-        || filters
-            .values("id")
-            .any(|value| network.id.starts_with(value) && !value.is_empty());
-    filters.values("type").all(|kind| built_in == (kind == "builtin"))
-        && filters.labels_match("label", &labels)
-        && (!filters.has("driver")
-            || filters
-                .values("driver")
-                .any(|value| value == json::text(network.described, "Driver")))
-        && filters.values("node").all(on)
-        && (!filters.has("scope") || filters.values("scope").any(|value| value == network.scope()))
-        && chosen
+    // Lists call it so, if it is there alone.
+    let on_its_node = |value: &str| {
+        let node = value.strip_suffix(network.name).and_then(|rest| rest.strip_suffix('/'));
+        node.is_some_and(|node| engines().any(|engine| node == engine.name() || node == engine.id()))
+    };
+    filters
+        .values("node")
+        .all(|value| engines().any(|engine| engine.name() == value))
+        && filters.wants(&seen, on_its_node, || state.is_network_used(network))
 }
 
 /// A network in a list: one that only its engine has is called with its engine.
@@ -97,6 +80,7 @@ pub(super) async fn create(mut call: Call) -> Result<Answer, Failure> {
     if json::text(&config, "Driver").is_empty() {
         json::set(&mut config, "Driver", "overlay");
     }
+    let driver = json::text(&config, "Driver").to_owned();
     let mut request = Request::default();
     let name = json::text(&config, "Name").to_owned();
     if let Some((node, bare_name)) = name.split_once('/') {
@@ -108,15 +92,15 @@ pub(super) async fn create(mut call: Call) -> Result<Answer, Failure> {
         .keeper
         .with(|state| state.choose(request))
         .map_err(Failure::internal)?;
-    let created = daemon
-        .object(Method::POST, "/networks/create", Some(&Value::Object(config)))
-        .await;
-    manager.note(engine, &created);
-    let created = created.map_err(keeping_conflicts)?;
+    let config = Value::Object(config);
+    let creating = daemon.object(Method::POST, "/networks/create", Some(&config));
+    let created = manager.noted(engine, creating).await;
+    let created = created.map_err(|error| match advises_swarm_mode(&error.told()) {
+        true => Failure::internal(no_spanning_networks(&name, &driver)),
+        false => keeping_conflicts(error),
+    })?;
     let id = json::text(&created, "Id").to_owned();
-    let described = daemon.network(&id).await;
-    manager.note(engine, &described);
-    if let Ok(described) = described {
+    if let Ok(described) = manager.noted(engine, daemon.network(&id)).await {
         manager.keeper.with(|state| {
             let everywhere = matches!(json::text(&described, "Scope"), "global" | "swarm");
             let engines: Vec<EngineId> = match everywhere {
@@ -129,6 +113,17 @@ pub(super) async fn create(mut call: Call) -> Result<Answer, Failure> {
         });
     }
     Ok(json_with(StatusCode::CREATED, &created))
+}
+
+/// What to do where no network spans engines.
+fn no_spanning_networks(name: &str, driver: &str) -> String {
+    format!(
+        "The network {name} cannot be created: its driver is {driver} (which is what networks have here unless another is \
+         named), and the engines of this cluster have no networks that span them, since they have no cluster store. \
+         Create it on one node with the driver bridge (`docker network create --driver bridge NODE/{name}`, or `driver: \
+         bridge` in a Compose file: its containers then run on that node), do without one (`network_mode: bridge`), or \
+         start the engines with `--cluster-store` and `--cluster-advertise` (up to Docker 20.10)."
+    )
 }
 
 /// A daemon's 409 and 403 stay what they are, since clients of today look at them; everything else is 500.
@@ -185,11 +180,9 @@ pub(super) async fn connect(mut call: Call) -> Result<Answer, Failure> {
     } = pair(&mut call).await?;
     json::set(&mut body, "Container", placed.id.as_str());
     let target = path::path(&["networks", &network, "connect"]);
-    let connected = placed
-        .daemon
-        .call(Method::POST, &target, Some(&Value::Object(body)))
-        .await;
-    call.manager.note(placed.engine, &connected);
+    let body = Value::Object(body);
+    let connecting = placed.daemon.call(Method::POST, &target, Some(&body));
+    let connected = call.manager.noted(placed.engine, connecting).await;
     connected.map_err(as_the_daemon_says)?;
     refresh(&call, &placed).await;
     Ok(bare(StatusCode::OK))
@@ -209,9 +202,8 @@ pub(super) async fn disconnect(mut call: Call) -> Result<Answer, Failure> {
     let body = Value::Object(body);
     let by_name = call.matched.name.contains(&network_name);
     let target = path::path(&["networks", if by_name { &network_name } else { &network }, "disconnect"]);
-    let disconnected = placed.daemon.call(Method::POST, &target, Some(&body)).await;
-    call.manager.note(placed.engine, &disconnected);
-    match disconnected {
+    let disconnecting = placed.daemon.call(Method::POST, &target, Some(&body));
+    match call.manager.noted(placed.engine, disconnecting).await {
         Ok(_) => {
             refresh(&call, &placed).await;
             Ok(bare(StatusCode::OK))
@@ -219,8 +211,8 @@ pub(super) async fn disconnect(mut call: Call) -> Result<Answer, Failure> {
         // Where the network spans engines, another one can take away the endpoint of one that is not there.
         Err(error) if error.is_unreachable() && forced && matches!(scope.as_str(), "global" | "swarm") => {
             let (engine, daemon) = call.manager.any_engine()?;
-            let disconnected = daemon.call(Method::POST, &target, Some(&body)).await;
-            call.manager.note(engine, &disconnected);
+            let disconnecting = daemon.call(Method::POST, &target, Some(&body));
+            let disconnected = call.manager.noted(engine, disconnecting).await;
             disconnected.map_err(as_the_daemon_says)?;
             Ok(bare(StatusCode::OK))
         }
@@ -235,9 +227,7 @@ fn as_the_daemon_says(error: CallError) -> Failure {
 }
 
 async fn refresh(call: &Call, placed: &Placed) {
-    let networks = placed.daemon.networks().await;
-    call.manager.note(placed.engine, &networks);
-    if let Ok(networks) = networks {
+    if let Ok(networks) = call.manager.noted(placed.engine, placed.daemon.networks()).await {
         call.manager
             .keeper
             .with(|state| state.set_networks(placed.engine, networks));
@@ -266,11 +256,9 @@ pub(super) async fn remove(call: Call) -> Result<Answer, Failure> {
     })?;
     let mut last = Failure::internal("no engine could be asked");
     for (_, engine, daemon) in holders {
-        let removed = daemon
-            .call(Method::DELETE, &path::path(&["networks", &network]), None)
-            .await;
-        call.manager.note(engine, &removed);
-        match removed {
+        let target = path::path(&["networks", &network]);
+        let removing = daemon.call(Method::DELETE, &target, None);
+        match call.manager.noted(engine, removing).await {
             Ok(_) => {
                 let only = (!everywhere).then_some(engine);
                 call.manager.keeper.with(|state| state.drop_network(only, &network));

@@ -11,7 +11,7 @@ use super::answer::{Answer, Failure};
 use super::containers::reach;
 use super::server::Call;
 use super::state::{EngineId, Placed};
-use crate::docker::{CallError, Daemon, path};
+use crate::docker::{Daemon, path};
 use crate::net::{self, Body};
 
 /// How long an answer is held back for a look at the container.
@@ -125,10 +125,8 @@ pub(super) async fn forward_upgradable(
     let (mut head, body) = request.into_parts();
     head.uri = target_of(target)?;
     let forwarded = daemon.forward(Request::from_parts(head, net::streamed(body)));
-    let answer = manager.while_healthy(engine, forwarded).await;
-    if !matches!(answer, Err(CallError::Request(_))) {
-        manager.note(engine, &answer);
-    }
+    let forwarded = manager.while_healthy(engine, forwarded);
+    let answer = manager.noted(engine, forwarded).await;
     manager.metrics.forwarded();
     let mut answer = answer?;
     answer.headers_mut().remove("api-version");
@@ -148,11 +146,8 @@ pub(super) async fn send_on(
     engine: EngineId,
     daemon: &Daemon,
 ) -> Result<Answer, Failure> {
-    let answer = manager.while_healthy(engine, daemon.forward(request)).await;
-    // A client that broke off its own request says nothing about the daemon.
-    if !matches!(answer, Err(CallError::Request(_))) {
-        manager.note(engine, &answer);
-    }
+    let forwarded = manager.while_healthy(engine, daemon.forward(request));
+    let answer = manager.noted(engine, forwarded).await;
     manager.metrics.forwarded();
     let mut answer = answer?.map(net::streamed);
     // It is the manager's own version that counts for its clients.
@@ -191,8 +186,8 @@ pub(super) async fn create_exec(mut call: Call) -> Result<Answer, Failure> {
     let target = path::path(&["containers", &placed.id, "exec"]);
     let config = config.into();
     let creating = placed.daemon.object(hyper::Method::POST, &target, Some(&config));
-    let created = manager.while_healthy(placed.engine, creating).await;
-    manager.note(placed.engine, &created);
+    let creating = manager.while_healthy(placed.engine, creating);
+    let created = manager.noted(placed.engine, creating).await;
     let created = created.map_err(|error| match error.status() {
         // As ever with a container that does not run.
         Some(409) if error.told().contains("is not running") => error.into(),

@@ -33,7 +33,8 @@ struct Part {
 struct Words {
     /// What is being done, such as `Pulling busybox:latest...`.
     doing: String,
-    /// What a failure begins with, such as `Failed to load busybox:latest: `.
+    /// What a failure begins with that an engine tells in the middle of its progress, such as `Failed to load
+    /// busybox:latest: `.
     failed: String,
     /// What is said instead of a failure if the image is for another operating system, such as `Load`.
     skipped: Option<&'static str>,
@@ -87,7 +88,7 @@ fn query_of(call: &Call) -> String {
 async fn import(call: Call) -> Result<Answer, Failure> {
     let words = Words {
         doing: "Importing Image...".to_owned(),
-        failed: String::new(),
+        failed: "Failed to import image: ".to_owned(),
         skipped: Some("Import"),
     };
     let target = format!("/images/create{}", query_of(&call));
@@ -98,7 +99,7 @@ async fn import(call: Call) -> Result<Answer, Failure> {
 pub(super) async fn load(call: Call) -> Result<Answer, Failure> {
     let words = Words {
         doing: "Loading Image...".to_owned(),
-        failed: String::new(),
+        failed: "Failed to load image: ".to_owned(),
         skipped: Some("Load"),
     };
     shared(call, "/images/load?quiet=0", words)
@@ -235,22 +236,19 @@ async fn on_one(
     };
     say(words.doing.clone()).await;
     let following = follow(&part, request, words, lines);
-    let outcome = manager.while_healthy(part.engine, following).await;
-    let reached = match &outcome {
-        Err(error) if error.is_unreachable() => Err(error.clone()),
-        _ => Ok(()),
-    };
-    manager.note(part.engine, &reached);
-    if reached.is_ok() {
+    let following = manager.while_healthy(part.engine, following);
+    let outcome = manager.noted(part.engine, following).await;
+    if !outcome.as_ref().is_err_and(CallError::is_unreachable) {
         manager.refresh_images(part.engine, &part.daemon).await;
     }
-    let Err(error) = outcome else {
-        say(words.doing.clone()).await;
-        return Ok(());
-    };
-    let message = match &error {
-        CallError::Answered { message, .. } => format!("{}{message}", words.failed),
-        other => other.to_string(),
+    // An engine that refuses altogether is introduced as such, as in the original.
+    let message = match outcome {
+        Ok(Ok(())) => {
+            say(words.doing.clone()).await;
+            return Ok(());
+        }
+        Ok(Err(failure)) => failure,
+        Err(error) => error.to_string(),
     };
     if let Some((what, (image, engine))) = words.skipped.zip(systems(&message)) {
         say(format!(
@@ -263,21 +261,18 @@ async fn on_one(
     Err(message)
 }
 
-/// Passes on an engine's progress.
+/// Passes on an engine's progress. A failure that the engine tells within it is the inner one.
 async fn follow(
     part: &Part,
     request: Request<Body>,
     words: &Words,
     lines: &mpsc::Sender<Map>,
-) -> Result<(), CallError> {
+) -> Result<Result<(), String>, CallError> {
     let mut progress = part.daemon.stream(request).await?;
     while let Some(mut line) = progress.next().await? {
         let error = json::text(&line, "error");
         if !error.is_empty() {
-            return Err(CallError::Answered {
-                status: 500,
-                message: error.to_owned(),
-            });
+            return Ok(Err(format!("{}{error}", words.failed)));
         }
         let status = match json::text(&line, "status") {
             "" => json::text(&line, "stream").trim_end().to_owned(),
@@ -288,7 +283,7 @@ async fn follow(
         json::set(&mut line, "id", part.name.as_str());
         let _ = lines.send(line).await;
     }
-    Ok(())
+    Ok(Ok(()))
 }
 
 /// The operating systems of image and engine, from a daemon's words.

@@ -10,16 +10,16 @@ use std::time::Duration;
 
 use hyper::body::Incoming as Received;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
-use hyper::{Request, StatusCode};
-use tokio::io::AsyncWriteExt;
+use hyper::{Method, Request, StatusCode};
 
 use super::Manager;
 use super::answer::{Answer, Failure};
-use super::hijack::{self, LAST_WORDS};
+use super::hijack;
 use super::role::Role;
+use super::routes::{self, Action};
 use crate::docker::{CallError, Daemon};
 use crate::net::head::Head;
-use crate::net::{self, Address, Stream, headers};
+use crate::net::{self, Address, Stream, guard, headers};
 
 /// How long a request waits while no primary is known: some more than it takes to elect one with the usual TTL.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -45,15 +45,12 @@ impl Manager {
     /// # Errors
     ///
     /// Nobody is elected for too long, or whoever passed the request on is wrong about this manager.
-    pub(super) async fn answerer(&self, path: &str, headers: &HeaderMap) -> Result<Answerer, Failure> {
+    pub(super) async fn answerer(&self, method: &Method, path: &str, headers: &HeaderMap) -> Result<Answerer, Failure> {
         let Some(replication) = &self.options.replication else {
             return Ok(Answerer::Here);
         };
         // What every manager says of itself.
-        if ["/_ping", "/info", "/debug", "/metrics"]
-            .iter()
-            .any(|own| path.ends_with(own))
-        {
+        if is_about_itself(method, path) {
             return Ok(Answerer::Here);
         }
         let mut roles = self.office.watch();
@@ -82,6 +79,7 @@ impl Manager {
     pub(super) async fn relay(self: &Arc<Self>, primary: &str, mut request: Request<Received>) -> Answer {
         let upgrade = headers::wants_upgrade(request.headers()).then(|| hyper::upgrade::on(&mut request));
         request.headers_mut().insert(PASSED_ON_BY, self.own_name());
+        guard::vouch(request.headers_mut(), &Address::Tcp(primary.to_owned()));
         let relay = self.relay_to(primary);
         let answer = relay.forward(request.map(net::streamed)).await;
         let answer = match answer {
@@ -96,16 +94,24 @@ impl Manager {
         }
     }
 
-    /// The same for a client that takes over the connection without asking: everything goes to the primary.
-    pub(super) async fn relay_all(&self, primary: &str, mut client: Stream, head: &Head) -> io::Result<()> {
-        let mut server = match self.relay_to(primary).dial().await {
-            Ok(server) => server,
-            Err(error) => return hijack::refuse(client, &cannot_reach(primary, &error)).await,
+    /// The same for a request after which the client may take over the connection without having asked for that.
+    pub(super) async fn relay_raw(&self, primary: &str, client: Stream, head: Head) -> io::Result<Option<Stream>> {
+        let Some((client, head)) = hijack::whole(client, head).await? else {
+            return Ok(None);
         };
-        let own = self.own_name();
-        server.write_all(&head.raw_with(&PASSED_ON_BY, &own)).await?;
-        server.flush().await?;
-        net::tunnel(&mut client, &mut server, LAST_WORDS).await.map(drop)
+        let asked = async {
+            let mut server = self.relay_to(primary).dial().await?;
+            let mut headers = head.headers.clone();
+            headers.insert(PASSED_ON_BY, self.own_name());
+            guard::vouch(&mut headers, &Address::Tcp(primary.to_owned()));
+            let request = head.raw_headed(&headers);
+            let answer = hijack::ask(&mut server, &request, &Address::Tcp(primary.to_owned())).await?;
+            Ok((server, answer))
+        };
+        match asked.await {
+            Ok((server, answer)) => hijack::exchange(self, client, &head, server, answer, async {}).await,
+            Err(error) => hijack::refuse(self, client, &head, &cannot_reach(primary, &error)).await,
+        }
     }
 
     fn own_name(&self) -> HeaderValue {
@@ -132,7 +138,37 @@ impl Manager {
     }
 }
 
+/// Whether a request is one that every manager answers for itself: by its route, since a container may be called
+/// `metrics`.
+fn is_about_itself(method: &Method, path: &str) -> bool {
+    let asked = routes::find(method, path).map(|matched| matched.action);
+    matches!(asked, Some(Action::Ping | Action::Info | Action::Metrics))
+}
+
 fn cannot_reach(primary: &str, error: &CallError) -> Failure {
     // In the original's order.
     Failure::internal(format!("Unable to reach primary cluster manager ({error}): {primary}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_about_the_manager_is_answered_by_a_replica() {
+        for path in ["/_ping", "/info", "/metrics", "/v1.40/info", "/v1.24/_ping"] {
+            assert!(is_about_itself(&Method::GET, path), "{path}");
+        }
+        for (method, path) in [
+            (Method::DELETE, "/containers/metrics"),
+            (Method::DELETE, "/images/prom/info"),
+            (Method::DELETE, "/networks/debug"),
+            (Method::GET, "/networks/info"),
+            (Method::GET, "/volumes/_ping"),
+            (Method::POST, "/info"),
+            (Method::GET, "/version"),
+        ] {
+            assert!(!is_about_itself(&method, path), "{method} {path}");
+        }
+    }
 }

@@ -3,26 +3,33 @@
 //!
 //! The original tried once, when the engine failed. Here it is a state that is worked towards: whoever has no place yet
 //! is tried again. An engine that is taken out of the cluster while it is healthy keeps its containers.
+//!
+//! Containers that refer to one another go to one node together or not at all, since none of them could run without the
+//! others: they are created in the order of their references, with the new IDs in place of the old ones, and started in
+//! that order when all are there.
 
-use std::collections::HashMap;
+mod body;
+mod together;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use tracing::{debug, error, info, warn};
 
 use super::Manager;
 use super::config::Config;
-use super::create::Registry;
-use super::state::{EngineId, Stray};
-use crate::docker::{Daemon, Map, json, path};
-use crate::model::Cpus;
-use crate::scheduler::from_shares;
+use super::create::{Created, Registry};
+use super::references::{self, Replacement, Replacements};
+use super::state::{EngineId, Stray, Waiting};
+use crate::docker::{Daemon, path};
+
+use body::{SharedNetwork, creation_body};
 
 /// The pause between two tries for containers that found no place.
 const AGAIN: Duration = Duration::from_secs(10);
-/// Containers created anew at the same time.
+/// Groups of containers created anew at the same time.
 const AT_ONCE: usize = 4;
 
 impl Manager {
@@ -33,113 +40,170 @@ impl Manager {
 
     /// Looks after the containers of failed engines, for as long as the manager runs.
     pub(super) async fn keep_rescuing(self: Arc<Self>) {
-        let mut told: HashMap<String, String> = HashMap::new();
         loop {
             // Also without being told: what failed before this manager decided, or found no place, is not forgotten.
             let _ = tokio::time::timeout(AGAIN, self.strays.notified()).await;
             if !self.role().decides() {
+                self.keeper.with(|state| state.set_waiting(Vec::new()));
                 continue;
             }
-            let strays = self.keeper.with(|state| state.strays());
-            told.retain(|id, _| strays.iter().any(|stray| stray.id == *id));
-            let mut waiting = strays.into_iter();
-            let mut working = tokio::task::JoinSet::new();
-            loop {
-                while working.len() < AT_ONCE
-                    && let Some(stray) = waiting.next()
-                {
-                    let manager = Arc::clone(&self);
-                    working.spawn(async move {
-                        let outcome = manager.rescue(&stray).await;
-                        (stray.id, outcome)
-                    });
+            let rescue = self.keeper.with(|state| state.rescue());
+            let mut waiting = rescue.waiting;
+            let has_affinities = |group: &Vec<Stray>| group.iter().any(Stray::has_affinities);
+            let (later, first): (Vec<_>, Vec<_>) = rescue.groups.into_iter().partition(has_affinities);
+            let mut moved = 0;
+            for groups in [first, later] {
+                moved += self.rescue_all(groups, &mut waiting).await;
+            }
+            if moved > 0 && !waiting.is_empty() {
+                // What others lacked may be there now.
+                self.rescue_later();
+            }
+            self.tell_waiting(waiting);
+        }
+    }
+
+    /// Moves groups, several at the same time. How many have been; the others are added to those that wait.
+    async fn rescue_all(self: &Arc<Self>, groups: Vec<Vec<Stray>>, waiting: &mut Vec<Waiting>) -> usize {
+        let mut groups = groups.into_iter();
+        let mut working = tokio::task::JoinSet::new();
+        let mut moved = 0;
+        loop {
+            while working.len() < AT_ONCE
+                && let Some(group) = groups.next()
+            {
+                let manager = Arc::clone(self);
+                working.spawn(async move {
+                    let outcome = manager.rescue(&group).await;
+                    (group, outcome)
+                });
+            }
+            match working.join_next().await {
+                None => return moved,
+                Some(Ok((_, Ok(())))) => moved += 1,
+                Some(Ok((group, Err(reason)))) => {
+                    waiting.extend(
+                        group
+                            .iter()
+                            .map(|stray| stray.waiting(among_others(&group, stray, &reason))),
+                    );
                 }
-                match working.join_next().await {
-                    None => break,
-                    Some(Ok((_, Ok(())))) => {}
-                    Some(Ok((id, Err(reason)))) => {
-                        // The same reason every ten seconds says nothing new.
-                        if told.get(&id) != Some(&reason) {
-                            error!("Failed to reschedule container {id}: {reason}");
-                            told.insert(id, reason);
-                        }
-                    }
-                    Some(Err(problem)) => error!("Rescheduling a container was given up: {problem}"),
-                }
+                Some(Err(problem)) => error!("Rescheduling containers was given up: {problem}"),
             }
         }
     }
 
-    /// Creates a container anew, and starts it if it ran.
-    async fn rescue(self: &Arc<Self>, stray: &Stray) -> Result<(), String> {
-        if !self.keeper.with(|state| state.hide(stray)) {
+    /// Says why containers are not created anew, unless it has been said: the same reason every ten seconds says nothing
+    /// new.
+    fn tell_waiting(&self, waiting: Vec<Waiting>) {
+        for told in self.keeper.with(|state| state.set_waiting(waiting)) {
+            error!(
+                "Failed to reschedule container {} ({}): {}",
+                told.id, told.name, told.reason
+            );
+        }
+    }
+
+    /// Creates containers anew, and starts those that ran.
+    async fn rescue(self: &Arc<Self>, group: &[Stray]) -> Result<(), String> {
+        if !self.keeper.with(|state| state.hide(group)) {
             return Ok(());
         }
-        let outcome = self.replace(stray).await;
-        match &outcome {
-            Ok(()) => self
+        let outcome = self.replace(group).await;
+        self.keeper.with(|state| state.settle(group, outcome.is_ok()));
+        // Should their engine have come back meanwhile, there are two of each.
+        if let Some(stray) = group.first() {
+            let engine = stray.engine;
+            let is_back = self
                 .keeper
-                .with(|state| state.forget_container(stray.engine, &stray.id)),
-            Err(_) => self.keeper.with(|state| state.unhide(stray)),
-        }
-        // Should it have come back meanwhile, there are two.
-        let is_back = self
-            .keeper
-            .with(|state| state.engine(stray.engine).is_some_and(|engine| engine.is_healthy()));
-        if is_back {
-            self.welcome_back_later(stray.engine);
+                .with(|state| state.engine(engine).is_some_and(|engine| engine.is_healthy()));
+            if is_back {
+                self.welcome_back_later(engine);
+            }
         }
         outcome
     }
 
-    async fn replace(self: &Arc<Self>, stray: &Stray) -> Result<(), String> {
-        let (body, shared) = self.keeper.with(|state| {
-            let is_shared = |id: &str, name: &str| {
-                let network = state.network_with_id(id).or_else(|| state.find_network(name))?;
-                matches!(network.scope(), "global" | "swarm").then(|| network.id.to_owned())
-            };
-            creation_body(stray, is_shared)
-        });
-        for network in &shared {
-            self.detach(&network.id, &stray.name).await;
-        }
-        let config = Config::from_body(body).map_err(|error| error.to_string())?;
-        let wanted = self
-            .keeper
-            .with(|state| state.want(config, &stray.name, self.options.create_retry));
-        let anonymous = Registry {
-            auth: None,
-            platform: "",
-        };
-        let created = self
-            .create(wanted, &anonymous)
-            .await
-            .map_err(|unplaced| unplaced.error.to_string())?;
-        let (daemon, id) = (&created.reserved.daemon, &created.id);
-        for network in &shared {
-            connect(daemon, network, id).await;
-        }
-        info!(
-            "Rescheduled container {} from {} to {} as {id}",
-            stray.id, stray.engine_name, created.reserved.engine_name
-        );
-        self.metrics.rescheduled();
-        if stray.was_running {
-            info!("Container {} was running, starting container {id}", stray.id);
-            let started = daemon.start_container(id).await;
-            self.note(created.reserved.engine, &started);
-            if let Err(problem) = started {
-                error!("Failed to start rescheduled container {id}: {problem}");
+    async fn replace(self: &Arc<Self>, group: &[Stray]) -> Result<(), String> {
+        let mut bodies = Vec::with_capacity(group.len());
+        let mut networks = Vec::with_capacity(group.len());
+        for stray in group {
+            let (body, shared) = self.keeper.with(|state| {
+                let is_shared = |id: &str, name: &str| {
+                    let network = state.network_with_id(id).or_else(|| state.find_network(name))?;
+                    matches!(network.scope(), "global" | "swarm").then(|| network.id.to_owned())
+                };
+                creation_body(stray, is_shared)
+            });
+            for network in &shared {
+                self.detach(&network.id, &stray.name).await;
             }
-            let containers = [id.clone()];
-            if let Err(problem) = self
-                .refresh_containers(created.reserved.engine, daemon, &containers)
-                .await
-            {
-                debug!(id, "Refreshing a rescheduled container failed: {problem}");
+            let mut config = Config::from_body(body).map_err(|error| error.to_string())?;
+            config.rewrite_references(&stray.outer);
+            bodies.push(config);
+            networks.push(shared);
+        }
+        let created = match (group, bodies.pop()) {
+            ([alone], Some(config)) => vec![self.create_alone(alone, config).await?],
+            (_, last) => {
+                bodies.extend(last);
+                self.create_together(group, bodies).await?
+            }
+        };
+        let ids: Vec<&str> = created.iter().map(|created| created.id.as_str()).collect();
+        for ((stray, created), shared) in group.iter().zip(&created).zip(&mut networks) {
+            let mut replacements = stray.outer.clone();
+            replacements.extend(inner(stray, &ids));
+            for network in shared {
+                references::rewrite_list(&mut network.endpoint, "Links", &replacements);
+                connect(&created.reserved.daemon, network, &created.id).await;
+            }
+            info!(
+                "Rescheduled container {} from {} to {} as {}",
+                stray.id, stray.engine_name, created.reserved.engine_name, created.id
+            );
+            self.metrics.rescheduled();
+            if stray.was_running {
+                // Should this engine fail before it has started it, the next one does.
+                self.keeper
+                    .with(|state| state.interrupt(created.reserved.engine, &created.id, stray.was_paused));
+            }
+        }
+        for (stray, created) in group.iter().zip(&created) {
+            if stray.was_running {
+                self.start_again(stray, created).await;
             }
         }
         Ok(())
+    }
+
+    async fn create_alone(self: &Arc<Self>, stray: &Stray, config: Config) -> Result<Created, String> {
+        let wanted = self
+            .keeper
+            .with(|state| state.want(config, &stray.name, self.options.create_retry));
+        self.create(wanted, &ANONYMOUS)
+            .await
+            .map_err(|unplaced| unplaced.error.to_string())
+    }
+
+    /// Starts a container that ran before it was moved, and pauses it if it was paused.
+    async fn start_again(self: &Arc<Self>, stray: &Stray, created: &Created) {
+        let (engine, daemon, id) = (created.reserved.engine, &created.reserved.daemon, &created.id);
+        info!("Container {} was running, starting container {id}", stray.id);
+        match self.noted(engine, daemon.start_container(id)).await {
+            Ok(()) => self.keeper.with(|state| state.forget_end(engine, id)),
+            Err(problem) => error!("Failed to start rescheduled container {id}: {problem}"),
+        }
+        if stray.was_paused {
+            let target = path::path(&["containers", id, "pause"]);
+            if let Err(problem) = self.noted(engine, daemon.call(Method::POST, &target, None)).await {
+                warn!("Failed to pause rescheduled container {id}: {problem}");
+            }
+        }
+        let containers = [id.clone()];
+        if let Err(problem) = self.refresh_containers(engine, daemon, &containers).await {
+            debug!(id, "Refreshing a rescheduled container failed: {problem}");
+        }
     }
 
     /// Takes the endpoint of a container on a failed engine away from a network that others share, so that its successor
@@ -152,8 +216,7 @@ impl Manager {
         let Some((id, daemon)) = engine else { return };
         let target = path::path(&["networks", network, "disconnect"]);
         let body = json!({ "Container": name, "Force": true });
-        let detached = daemon.call(Method::POST, &target, Some(&body)).await;
-        self.note(id, &detached);
+        let detached = self.noted(id, daemon.call(Method::POST, &target, Some(&body))).await;
         if let Err(problem) = detached {
             debug!(
                 network,
@@ -173,6 +236,7 @@ impl Manager {
             .keeper
             .with(|state| state.engine(id).map(|engine| engine.daemon.clone()));
         let Some(daemon) = daemon else { return };
+        self.forget_ends_if_open(id, &daemon).await;
         if self.refresh_list(id, &daemon).await.is_err() {
             // Not back after all.
             return;
@@ -180,74 +244,59 @@ impl Manager {
         // Two engines with the same containers, as after a restart of the manager, must not both give way to each other.
         let _alone = self.welcoming.lock().await;
         for container in self.keeper.with(|state| state.superseded_on(id)) {
+            let still = self.keeper.with(|state| state.is_superseded(id, &container));
+            if !still {
+                continue;
+            }
             warn!("Removing container {container}: it was rescheduled and lives on another engine");
             // Without its volumes: what they hold may be wanted, and only their owner can tell. The original removed
             // them.
-            let removed = daemon.remove_container(&container, true, false, false).await;
-            self.note(id, &removed);
-            match removed {
-                Ok(()) => self.keeper.with(|state| state.forget_container(id, &container)),
+            let removing = daemon.remove_container(&container, true, false, false);
+            match self.noted(id, removing).await {
+                Ok(()) => self.keeper.with(|state| state.forget_superseded(id, &container)),
                 Err(problem) => error!("Failed to remove the former container {container}: {problem}"),
             }
         }
+        // Others may refer to what was removed.
+        self.rescue_later();
         if let Some(post) = self.revived_post(id) {
             post.notify_one();
         }
     }
 }
 
-/// A network that a container is in together with containers of other engines.
-struct SharedNetwork {
-    id: String,
-    name: String,
-    endpoint: Map,
+/// How images are pulled for containers whose clients are long gone.
+const ANONYMOUS: Registry<'static> = Registry {
+    auth: None,
+    platform: "",
+};
+
+/// What takes the place of a stray's references to others of its group, whose new IDs these are.
+fn inner(stray: &Stray, ids: &[&str]) -> Replacements {
+    let new = stray.inner.iter().filter_map(|inner| {
+        let replacement = Replacement {
+            by: (*ids.get(inner.place)?).to_owned(),
+            was_name: inner.is_name,
+        };
+        Some((inner.target.clone(), replacement))
+    });
+    new.collect()
 }
 
-/// The body of a create request for a container like the lost one, and the networks that it must be connected to
-/// afterwards.
-fn creation_body(stray: &Stray, is_shared: impl Fn(&str, &str) -> Option<String>) -> (Map, Vec<SharedNetwork>) {
-    let inspected = &stray.inspected;
-    let mut body = json::map(inspected, "Config").cloned().unwrap_or_default();
-    let short: String = stray.id.chars().take(12).collect();
-    if json::text(&body, "Hostname") == short {
-        json::remove(&mut body, "Hostname");
+/// Why a container has no place yet that goes to one node with others.
+fn among_others(group: &[Stray], stray: &Stray, reason: &str) -> String {
+    let others: Vec<&str> = group
+        .iter()
+        .filter(|other| other.id != stray.id)
+        .map(|other| other.name.as_str())
+        .collect();
+    match others.as_slice() {
+        [] => reason.to_owned(),
+        others => format!(
+            "it goes to one node with {}, or not at all: {reason}",
+            others.join(", ")
+        ),
     }
-    let mut host = json::map(inspected, "HostConfig").cloned().unwrap_or_default();
-    let shares = json::number(&host, "CpuShares").and_then(|shares| u64::try_from(shares).ok());
-    if let Some(shares) = shares.filter(|shares| *shares > 0) {
-        // Clients count CPUs, and the daemon was told shares of its own.
-        let cpus = from_shares(shares, stray.cpus).nanos() / Cpus::whole(1).nanos();
-        json::set(&mut host, "CpuShares", cpus);
-    }
-    json::set(&mut body, "HostConfig", host);
-    let mut own = Map::new();
-    let mut shared = Vec::new();
-    let networks = json::map(inspected, "NetworkSettings").and_then(|settings| json::map(settings, "Networks"));
-    for (name, endpoint) in networks.into_iter().flatten() {
-        let Value::Object(endpoint) = endpoint else { continue };
-        // What the failed engine gave it is not what another one would.
-        let mut wish = Map::new();
-        for key in ["IPAMConfig", "Links", "Aliases", "DriverOpts"] {
-            if let Some(value) = json::get(endpoint, key).filter(|value| !value.is_null()) {
-                wish.insert(key.to_owned(), value.clone());
-            }
-        }
-        if let Some(Value::Array(aliases)) = wish.get_mut("Aliases") {
-            aliases.retain(|alias| alias.as_str() != Some(short.as_str()));
-        }
-        match is_shared(json::text(endpoint, "NetworkID"), name) {
-            Some(id) => shared.push(SharedNetwork {
-                id,
-                name: name.clone(),
-                endpoint: wish,
-            }),
-            None => {
-                own.insert(name.clone(), Value::Object(wish));
-            }
-        }
-    }
-    json::set(&mut body, "NetworkingConfig", json!({ "EndpointsConfig": own }));
-    (body, shared)
 }
 
 async fn connect(daemon: &Daemon, network: &SharedNetwork, container: &str) {

@@ -51,6 +51,30 @@ pub(super) enum Action {
     InspectVolume,
     CreateVolume,
     RemoveVolume,
+    PruneContainers,
+    PruneImages,
+    PruneNetworks,
+    PruneVolumes,
+    PruneBuilds,
+    DiskUsage,
+}
+
+impl Action {
+    /// Whether the answer is passed on while an engine writes it, for as long as it writes.
+    pub(super) fn is_streamed(self) -> bool {
+        matches!(
+            self,
+            Action::ProxyContainer
+                | Action::HijackContainer
+                | Action::StartExec
+                | Action::SaveImages
+                | Action::SaveImage
+                | Action::PullImage
+                | Action::LoadImage
+                | Action::PushImage
+                | Action::Build
+        )
+    }
 }
 
 /// Method, path with at most one `{}`, and what it means. `{}` stands for any text, slashes included, so the first row
@@ -121,7 +145,70 @@ const ROUTES: &[Row] = &[
     (Method::GET, "/volumes/{}", Action::InspectVolume),
     (Method::POST, "/volumes/create", Action::CreateVolume),
     (Method::DELETE, "/volumes/{}", Action::RemoveVolume),
+    (Method::POST, "/containers/prune", Action::PruneContainers),
+    (Method::POST, "/images/prune", Action::PruneImages),
+    (Method::POST, "/networks/prune", Action::PruneNetworks),
+    (Method::POST, "/volumes/prune", Action::PruneVolumes),
+    (Method::POST, "/build/prune", Action::PruneBuilds),
+    (Method::GET, "/system/df", Action::DiskUsage),
 ];
+
+/// What this endpoint does not have, by the first segment of the path, and what to do instead.
+const ABSENT: &[(&str, &str)] = &[
+    (
+        "swarm",
+        "there is nothing to initialise or to join: start `swarmlab join` or list the engines' addresses, and see `docker \
+         info`",
+    ),
+    ("nodes", "`docker info` lists its nodes"),
+    (
+        "services",
+        "it has no services: start containers with `docker run` or `docker-compose`, and let them move with their node's \
+         failure with the label `com.docker.swarm.reschedule-policies`",
+    ),
+    (
+        "tasks",
+        "it has no services, and so no tasks: `docker ps` lists its containers",
+    ),
+    (
+        "secrets",
+        "it has no secrets: give them to containers as files or variables",
+    ),
+    (
+        "configs",
+        "it has no configs: give them to containers as files or variables",
+    ),
+    (
+        "plugins",
+        "plugins belong to single engines: ask the engine itself, whose address `docker info` lists",
+    ),
+    (
+        "distribution",
+        "it asks no registry itself: ask an engine, whose address `docker info` lists",
+    ),
+    (
+        "grpc",
+        "BuildKit is reached by `docker build` only: other builders ask an engine itself",
+    ),
+];
+
+/// Why there is no route with this method and path.
+pub(super) fn absence(method: &Method, path: &str) -> String {
+    let (_, rest) = split_version(path);
+    let first = rest.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let known = ABSENT.iter().find(|(segment, _)| *segment == first);
+    match known {
+        Some((_, instead)) => {
+            format!(
+                "This endpoint is a standalone cluster of Docker engines, not one in swarm mode, and has no /{first}: {instead}"
+            )
+        }
+        None if is_known(path) => {
+            format!("404 page not found: this endpoint serves {path}, but not with the method {method}")
+        }
+        None => format!("404 page not found: {method} {path} is not part of the Docker API as this endpoint serves it"),
+    }
+}
 
 /// A request's route.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,7 +281,7 @@ pub(super) fn cleaned(path: &str) -> Option<String> {
 }
 
 /// The version at the beginning of a path, and what follows it.
-fn split_version(path: &str) -> (Option<(u32, u32)>, &str) {
+pub(super) fn split_version(path: &str) -> (Option<(u32, u32)>, &str) {
     let version = || {
         let (version, _) = path.strip_prefix("/v")?.split_once('/')?;
         let (major, minor) = version.split_once('.')?;
@@ -269,6 +356,20 @@ mod tests {
             (Method::GET, ""),
         ] {
             assert_eq!(action(method, path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_there_is_not_is_said() {
+        for (method, path, told) in [
+            (Method::GET, "/v1.41/nodes", "standalone cluster of Docker engines"),
+            (Method::POST, "/v1.41/swarm/init", "swarmlab join"),
+            (Method::GET, "/services/web", "no services"),
+            (Method::POST, "/info", "not with the method POST"),
+            (Method::GET, "/nonsense", "GET /nonsense is not part of"),
+        ] {
+            assert_eq!(find(&method, path), None);
+            assert!(absence(&method, path).contains(told), "{}", absence(&method, path));
         }
     }
 

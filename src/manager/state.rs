@@ -4,7 +4,9 @@
 //! All of it is synchronous and in memory. Tasks that talk to daemons report here what they learn, and ask here what to
 //! do; nothing here waits.
 
+mod absent;
 mod container;
+mod end;
 mod engine;
 mod execs;
 mod image;
@@ -13,21 +15,24 @@ mod observe;
 mod place;
 mod records;
 mod rescue;
+mod together;
 mod volume;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rand::rngs::ChaCha8Rng;
 use rustc_hash::FxHashMap;
 
-pub(super) use container::{Age, ContainerRecord, Placed};
-pub(super) use engine::{Condition, Engine, EngineId, Transition};
+pub(super) use container::{Age, ContainerRecord, Placed, lead_to_node};
+pub(super) use end::End;
+pub(super) use engine::{Condition, Counts, Engine, EngineId, Transition};
 pub(super) use image::ImageRecord;
 pub(super) use network::Network;
 pub(super) use observe::Observed;
-pub(super) use place::{Reserved, Unplaced, Verdict, Wanted};
+pub(super) use place::{Confirmed, Reserved, Unplaced, Verdict, Wanted};
 pub(super) use records::Tally;
-pub(super) use rescue::Stray;
+pub(super) use rescue::{Stray, Waiting};
 pub(super) use volume::is_local;
 
 use crate::cluster::Cluster;
@@ -42,6 +47,8 @@ pub(super) struct Rules {
     pub overcommit: Overcommit,
     /// `--engine-failure-retry`.
     pub failures_max: u32,
+    /// How long names stay taken whose containers cannot be seen any more.
+    pub name_retention: Duration,
 }
 
 /// See the module.
@@ -55,7 +62,9 @@ pub(super) struct State {
     of_node: FxHashMap<NodeIdx, EngineId>,
     containers: records::Records,
     execs: execs::Execs,
+    absent: absent::Absentees,
     networks: network::NetworkIndex,
+    rescues: rescue::Rescues,
     next_engine: u64,
 }
 
@@ -71,7 +80,9 @@ impl State {
             of_node: FxHashMap::default(),
             containers: records::Records::default(),
             execs: execs::Execs::default(),
+            absent: absent::Absentees::default(),
             networks: network::NetworkIndex::default(),
+            rescues: rescue::Rescues::default(),
             next_engine: 0,
         }
     }
@@ -87,10 +98,12 @@ impl State {
         Some(id)
     }
 
-    /// Forgets an engine and everything on it.
+    /// Forgets an engine and everything on it, except for what must be known should it come back soon.
     pub(super) fn remove_engine(&mut self, id: EngineId) -> Option<Engine> {
-        let engine = self.engines.remove(&id)?;
+        let mut engine = self.engines.remove(&id)?;
         if let Some(node) = engine.node {
+            let given_up = std::mem::take(&mut engine.given_up);
+            self.leave(node, engine.id(), given_up);
             self.forget_node(node);
         }
         self.forget_networks(id, &engine);

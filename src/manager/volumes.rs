@@ -10,7 +10,7 @@ use super::Manager;
 use super::answer::{Answer, Failure, bare, json_answer, json_with};
 use super::server::Call;
 use super::state::{Engine, EngineId, is_local};
-use crate::docker::{CallError, Daemon, Filters, Map, json, path};
+use crate::docker::{CallError, Daemon, FilteredVolume, Map, VolumeFilters, json, path};
 use crate::model::{Labels, Request};
 use crate::scheduler::{Expressions, translate};
 
@@ -23,21 +23,27 @@ fn labels_of(volume: &Map) -> Labels {
 
 /// `GET /volumes`.
 pub(super) fn list(call: &Call) -> Result<Answer, Failure> {
-    let filters = Filters::parse(call.parameter("filters")).map_err(|error| Failure::internal(error.to_string()))?;
+    let filters = VolumeFilters::new(call.filters()?, &["node"])?;
     let listed: Vec<Map> = call.manager.keeper.with(|state| {
-        let wanted = |engine: &Engine, volume: &Map| {
+        let wanted = |id: EngineId, engine: &Engine, volume: &Map| {
             let name = json::text(volume, "Name");
-            (!filters.has("name") || filters.values("name").any(|value| name.contains(value)))
-                && filters.labels_match("label", &labels_of(volume))
-                && (!filters.has("driver")
-                    || filters
-                        .values("driver")
-                        .any(|value| value == json::text(volume, "Driver")))
-                && (!filters.has("node")
-                    || !is_local(volume)
-                    || filters.values("node").any(|value| value == engine.name()))
+            let labels = labels_of(volume);
+            let seen = FilteredVolume {
+                name,
+                driver: json::text(volume, "Driver"),
+                labels: &labels,
+            };
+            // Lists call it so, if it is there alone.
+            let on_its_node = |value: &str| {
+                let node = value.strip_suffix(name).and_then(|rest| rest.strip_suffix('/'));
+                node.is_some_and(|node| node == engine.name() || node == engine.id())
+            };
+            let is_on = filters.values("node").len() == 0 || filters.values("node").any(|value| value == engine.name());
+            (is_on || !is_local(volume)) && filters.wants(&seen, on_its_node, || state.is_volume_used(id, name))
         };
-        let volumes = state.volumes().filter(|(_, engine, volume)| wanted(engine, volume));
+        let volumes = state
+            .volumes()
+            .filter(|(id, engine, volume)| wanted(*id, engine, volume));
         volumes
             .map(|(_, engine, volume)| {
                 let mut shown = volume.clone();
@@ -91,7 +97,8 @@ pub(super) async fn create(mut call: Call) -> Result<Answer, Failure> {
                 whitelists,
                 ..Request::default()
             };
-            let chosen = manager.keeper.with(|state| state.choose_all(request));
+            let prepared = manager.prepare(request).await?;
+            let chosen = manager.keeper.with(|state| state.choose_all(&prepared));
             chosen.map_err(Failure::internal)?
         }
         None => manager.keeper.with(|state| {
@@ -179,7 +186,7 @@ pub(super) async fn remove(call: Call) -> Result<Answer, Failure> {
 }
 
 /// Makes the same call to several engines at the same time; what came of it, by name.
-async fn on_each<T, F>(
+pub(super) async fn on_each<T, F>(
     manager: &Arc<Manager>,
     engines: Vec<(EngineId, Daemon)>,
     call: impl Fn(Daemon) -> F,
@@ -193,8 +200,7 @@ where
         let made = call(daemon);
         let manager = Arc::clone(manager);
         calls.spawn(async move {
-            let outcome = made.await;
-            manager.note(id, &outcome);
+            let outcome = manager.noted(id, made).await;
             let name = manager
                 .keeper
                 .with(|state| state.engine(id).map(|engine| engine.name().to_owned()));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use crate::model::{Request, Time};
-use crate::scheduler::{Expression, SoftRules, Strict};
+use crate::scheduler::{Expression, SoftRules};
 use crate::sim::Subject;
 
 use super::spans::Spans;
@@ -131,13 +131,12 @@ impl Admission {
         lists.into_iter().flatten().any(|text| self.is_soft(text))
     }
 
-    /// Parsing may compile a regular expression, and requests come back.
+    /// Requests come back.
     fn is_soft(&mut self, text: &str) -> bool {
         if let Some(known) = self.softness.get(text) {
             return *known;
         }
-        // Strictness is about matching.
-        let soft = Expression::parse(text, Strict::default()).is_ok_and(|expression| expression.is_soft());
+        let soft = Expression::is_soft_text(text);
         if self.softness.len() < TEXTS_MAX {
             self.softness.insert(text.into(), soft);
         }

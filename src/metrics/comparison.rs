@@ -87,6 +87,8 @@ pub enum Finding {
     Winner(usize),
     /// No strategy is significantly better than every other.
     NoWinner,
+    /// This strategy would win, but by promising capacity that nodes do not have: see [`Comparison::set_aside`].
+    Overpromised(usize),
 }
 
 impl Comparison {
@@ -109,6 +111,33 @@ impl Comparison {
         Comparison {
             metrics: metrics.collect(),
             strategies: names,
+        }
+    }
+
+    /// Wherever this strategy has won, nobody has: it does not look at capacity. Nothing is changed if it promised no
+    /// more CPU and memory than nodes have, or than another strategy did.
+    pub fn set_aside(&mut self, strategy: usize) {
+        let promised_most = [Metric::CpuOvercommitted, Metric::MemoryOvercommitted]
+            .into_iter()
+            .any(|metric| {
+                let means = self.metric(metric).estimates.iter();
+                let mut means = means
+                    .map(|estimate| estimate.map_or(0.0, |estimate| estimate.mean))
+                    .enumerate();
+                let own = means
+                    .clone()
+                    .find(|(idx, _)| *idx == strategy)
+                    .map_or(0.0, |(_, mean)| mean);
+                own > 0.0 && means.all(|(idx, mean)| idx == strategy || mean < own)
+            });
+        if !promised_most {
+            return;
+        }
+        for metric in &mut self.metrics {
+            if metric.finding == Finding::Winner(strategy) {
+                metric.finding = Finding::Overpromised(strategy);
+                metric.verdict = verdict::sentence(metric, &self.strategies);
+            }
         }
     }
 

@@ -28,12 +28,15 @@ impl PortBinding {
 
     /// Whether every interface of the host is bound: no address, or an unspecified one.
     pub fn binds_all_interfaces(&self) -> bool {
-        self.host_ip.is_empty()
-            || self
-                .host_ip
-                .parse::<std::net::IpAddr>()
-                .is_ok_and(|address| address.is_unspecified())
+        self.host_ip.is_empty() || is_unspecified(&self.host_ip)
     }
+}
+
+/// Whether an address stands for every address of its host: `0.0.0.0`, `::`, or the former written as one of IPv6, such as
+/// `::ffff:0.0.0.0`.
+pub fn is_unspecified(address: &str) -> bool {
+    let address = address.parse::<std::net::IpAddr>();
+    address.is_ok_and(|address| address.to_canonical().is_unspecified())
 }
 
 /// What happens to a container when its node fails (`com.docker.swarm.reschedule-policies`).

@@ -6,14 +6,14 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, EXPECT, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use hyper::{Method, Version};
 use tokio::io::AsyncReadExt;
 
-use super::Stream;
+use super::{Stream, headers};
 
 /// Header lines of one head, more than any client sends.
-const HEADERS_MAX: usize = 256;
+pub(super) const HEADERS_MAX: usize = 256;
 
 /// How much is read for a head, and how long.
 #[derive(Clone, Copy, Debug)]
@@ -156,6 +156,15 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Head>, HeadError> {
     }))
 }
 
+/// The one length that the headers give; `None` if it is no number, or there are several.
+pub(super) fn length_of(headers: &HeaderMap) -> Option<u64> {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let first = lengths.next()?;
+    let digits = first.to_str().ok()?;
+    let is_one = lengths.all(|other| other == first) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_one.then(|| digits.parse().ok()).flatten()
+}
+
 impl Head {
     /// The path of the target, without the query.
     pub fn path(&self) -> &str {
@@ -164,19 +173,44 @@ impl Head {
             .map_or(self.target.as_str(), |(path, _)| path)
     }
 
-    /// Everything received, with one more header line.
-    pub fn raw_with(&self, name: &HeaderName, value: &HeaderValue) -> Bytes {
-        // The head has been parsed, so it has a first line; only empty ones may come before.
-        let start = self.raw.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        let line = self.raw[start..].iter().position(|byte| *byte == b'\n');
-        let end = line.map_or(start, |line| start + line + 1);
-        let mut raw = BytesMut::with_capacity(self.raw.len() + name.as_str().len() + value.len() + 4);
-        raw.extend_from_slice(&self.raw[..end]);
-        raw.extend_from_slice(name.as_str().as_bytes());
-        raw.extend_from_slice(b": ");
-        raw.extend_from_slice(value.as_bytes());
-        raw.extend_from_slice(b"\r\n");
-        raw.extend_from_slice(&self.raw[end..]);
+    /// The host and port in the target, if that is a whole URL.
+    pub fn authority(&self) -> Option<&str> {
+        let (_, rest) = self
+            .target
+            .split_once("://")
+            .filter(|_| !self.target.starts_with('/'))?;
+        rest.split(['/', '?']).next()
+    }
+
+    /// Bytes of the body; `None` if something else than one length says where it ends, or if the client waits to be
+    /// asked for it.
+    pub fn body_length(&self) -> Option<u64> {
+        if self.headers.contains_key(TRANSFER_ENCODING) || self.headers.contains_key(EXPECT) {
+            return None;
+        }
+        match self.headers.contains_key(CONTENT_LENGTH) {
+            true => length_of(&self.headers),
+            false => Some(0),
+        }
+    }
+
+    /// Whether the client has more to ask on the same connection.
+    pub fn keeps_alive(&self) -> bool {
+        match self.version {
+            Version::HTTP_10 => headers::has_option(&self.headers, "keep-alive"),
+            _ => !headers::has_option(&self.headers, "close"),
+        }
+    }
+
+    /// Everything received, with other headers.
+    pub fn raw_headed(&self, headers: &HeaderMap) -> Bytes {
+        let version = match self.version {
+            Version::HTTP_10 => "HTTP/1.0",
+            _ => "HTTP/1.1",
+        };
+        let mut raw = BytesMut::from(format!("{} {} {version}\r\n", self.method, self.target).as_bytes());
+        headers::write(headers, &mut raw);
+        raw.extend_from_slice(&self.raw[self.length..]);
         raw.freeze()
     }
 

@@ -1,5 +1,6 @@
 //! Headers that are about one connection only (RFC 9110 §7.6.1), which a proxy must not pass on.
 
+use bytes::BytesMut;
 use hyper::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE};
 
 /// Names that are about the connection whether or not `Connection` lists them.
@@ -14,7 +15,12 @@ const ALWAYS: [HeaderName; 6] = [
 
 /// Whether the message asks for, or agrees to, another protocol on its connection.
 pub fn wants_upgrade(headers: &HeaderMap) -> bool {
-    headers.contains_key(UPGRADE) && options(headers).any(|option| option.eq_ignore_ascii_case("upgrade"))
+    headers.contains_key(UPGRADE) && has_option(headers, "upgrade")
+}
+
+/// Whether a `Connection` header has this option.
+pub fn has_option(headers: &HeaderMap, name: &str) -> bool {
+    options(headers).any(|option| option.eq_ignore_ascii_case(name))
 }
 
 /// Removes the headers that are about one connection. A wish for another protocol is kept: it is the proxy's too.
@@ -33,6 +39,17 @@ pub fn strip(headers: &mut HeaderMap) {
             headers.append(UPGRADE, protocol);
         }
     }
+}
+
+/// Writes headers, and the empty line after them.
+pub fn write(headers: &HeaderMap, to: &mut BytesMut) {
+    for (name, value) in headers {
+        to.extend_from_slice(name.as_str().as_bytes());
+        to.extend_from_slice(b": ");
+        to.extend_from_slice(value.as_bytes());
+        to.extend_from_slice(b"\r\n");
+    }
+    to.extend_from_slice(b"\r\n");
 }
 
 /// The options of all `Connection` headers.

@@ -34,6 +34,7 @@ mod stacked;
 
 mod axis;
 mod number;
+mod outline;
 mod page;
 mod picture;
 mod plot;

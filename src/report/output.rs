@@ -1,7 +1,8 @@
 //! The directory that a command writes its results into.
 //!
 //! Every file is written under a temporary name beside its place and renamed when it is whole, so that a run that is
-//! killed leaves no half file. What would stop a run at its end is found at its start: the directory is made, written
+//! killed leaves no half file. The manifest says which files belong together: it is removed before the first of them is
+//! replaced and written after the last, so that none ever lies beside files of another run. What would stop a run at its end is found at its start: the directory is made, written
 //! to and measured before anything runs.
 
 use std::fs;
@@ -14,6 +15,12 @@ use tempfile::{Builder, NamedTempFile};
 #[derive(Clone, Debug)]
 pub struct OutputDir {
     path: PathBuf,
+}
+
+/// Results that are taking the place of others. Until they are finished the directory has no manifest.
+#[derive(Debug)]
+pub struct ResultSet<'a> {
+    directory: &'a OutputDir,
 }
 
 /// A file that appears under its name once it is finished.
@@ -52,6 +59,8 @@ pub enum OutputError {
     },
 }
 
+/// The file that says what the others in its directory are the results of.
+const MANIFEST: &str = "manifest.json";
 const PREFIX: &str = ".swarmlab-";
 /// Enough to find out that a disk is full.
 const PROBE_BYTES: usize = 1 << 16;
@@ -90,8 +99,13 @@ impl OutputDir {
         &self.path
     }
 
-    /// Begins a file.
-    pub fn begin(&self, name: &str) -> Result<PendingFile, OutputError> {
+    /// Begins to replace the results of an earlier run. From now on the directory has no manifest.
+    pub fn replace(&self) -> Result<ResultSet<'_>, OutputError> {
+        self.discard(MANIFEST)?;
+        Ok(ResultSet { directory: self })
+    }
+
+    fn begin(&self, name: &str) -> Result<PendingFile, OutputError> {
         let path = self.path.join(name);
         match temporary(&self.path) {
             Ok(file) => Ok(PendingFile {
@@ -106,7 +120,7 @@ impl OutputDir {
         }
     }
 
-    /// Writes a whole file.
+    /// Writes a whole file that belongs to no set of results.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), OutputError> {
         let mut file = self.begin(name)?;
         match file.write_all(bytes) {
@@ -119,8 +133,7 @@ impl OutputDir {
         }
     }
 
-    /// Removes a result of an earlier run that this one does not write, so that what lies together belongs together.
-    pub fn discard(&self, name: &str) -> Result<(), OutputError> {
+    fn discard(&self, name: &str) -> Result<(), OutputError> {
         let path = self.path.join(name);
         match fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => Err(OutputError::Io {
@@ -130,6 +143,28 @@ impl OutputDir {
             }),
             _ => Ok(()),
         }
+    }
+}
+
+impl ResultSet<'_> {
+    /// Begins a file.
+    pub fn begin(&self, name: &str) -> Result<PendingFile, OutputError> {
+        self.directory.begin(name)
+    }
+
+    /// Writes a whole file.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), OutputError> {
+        self.directory.write(name, bytes)
+    }
+
+    /// Removes a result of an earlier run that this one does not write, so that what lies together belongs together.
+    pub fn discard(&self, name: &str) -> Result<(), OutputError> {
+        self.directory.discard(name)
+    }
+
+    /// Writes the manifest, once everything else is there.
+    pub fn finish(self, manifest: &[u8]) -> Result<(), OutputError> {
+        self.directory.write(MANIFEST, manifest)
     }
 }
 

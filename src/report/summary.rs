@@ -3,11 +3,24 @@
 use crate::experiment::{StrategyRuns, latency};
 use crate::metrics::stats::{Estimate, estimate};
 use crate::metrics::{Better, Comparison, Finding, Metric, MetricComparison, RunRecord};
+use crate::sim::{Discipline, Plan};
 
 use super::table::{Align, render};
 
 /// Percentiles of decision latency that are shown.
 const PERCENTILES: [f64; 4] = [50.0, 90.0, 99.0, 99.9];
+
+/// How the queue of the plan is served, if somebody queues.
+pub fn queue_note(plan: &Plan) -> Option<String> {
+    let disciplines: Vec<_> = plan.disciplines().collect();
+    let text = match disciplines[..] {
+        [] => return None,
+        [Discipline::Fifo] => "queue: fifo, nobody passes those who came earlier",
+        [Discipline::Backfill] => "queue: backfill, who finds a place passes those who find none",
+        _ => "queue: fifo, but classes with backfill pass those who find no place",
+    };
+    Some(text.to_owned())
+}
 
 /// A strategy's metrics over one or several runs.
 pub fn runs_table(own: &StrategyRuns) -> String {
@@ -64,7 +77,7 @@ pub fn verdicts(comparison: &Comparison) -> String {
     let all_equal =
         |metric: &&MetricComparison| metric.finding == Finding::Equal && metric.estimates.iter().all(Option::is_some);
     let open = ranked().filter(|metric| match metric.finding {
-        Finding::NoWinner | Finding::TooFewSeeds | Finding::Alone(_) => true,
+        Finding::NoWinner | Finding::TooFewSeeds | Finding::Alone(_) | Finding::Overpromised(_) => true,
         Finding::Equal => !all_equal(metric),
         Finding::Winner(_) | Finding::NotRanked | Finding::Undefined => false,
     });

@@ -223,6 +223,9 @@ fn start_engines(plan: &Plan) -> Result<Child, ChildError> {
         "--seed".to_owned(),
         plan.seed.to_string(),
         "--no-node-events".to_owned(),
+        // Nobody connects to containers.
+        "--published-ports".to_owned(),
+        "0".to_owned(),
     ]);
     match plan.addresses {
         AddressPlan::Addresses { network, port } => line.extend([

@@ -57,11 +57,13 @@ pub enum Code {
     NoEffect,
     /// Rows of a trace were skipped.
     SkippedRows,
+    /// Rows of a trace are at times that the run does not reach, or only after a long time.
+    OutsideRun,
 }
 
 impl Code {
     /// Every code, faults before warnings.
-    pub const ALL: [Code; 23] = [
+    pub const ALL: [Code; 24] = [
         Code::Unreadable,
         Code::NotText,
         Code::Syntax,
@@ -85,6 +87,7 @@ impl Code {
         Code::NeverFits,
         Code::NoEffect,
         Code::SkippedRows,
+        Code::OutsideRun,
     ];
 
     /// The identifier, `S` and three digits; warnings start at `S100`.
@@ -122,6 +125,7 @@ impl Code {
             Code::NeverFits => ("S103", "No node can ever take this."),
             Code::NoEffect => ("S104", "This has no effect."),
             Code::SkippedRows => ("S105", "Rows of a trace were skipped."),
+            Code::OutsideRun => ("S106", "Rows of a trace lie outside the run, or far from its start."),
         }
     }
 }
@@ -148,12 +152,20 @@ pub struct SourceText {
     pub(super) rank: u32,
 }
 
+impl SourceText {
+    /// The smallest span of whole characters of the text that has all of the given one that lies in the text.
+    fn whole_characters(&self, span: Range<usize>) -> Range<usize> {
+        let start = self.text.floor_char_boundary(span.start);
+        start..self.text.ceil_char_boundary(span.end.max(start))
+    }
+}
+
 /// A part of a source.
 #[derive(Clone, Debug)]
 pub struct Place {
     /// The text.
     pub source: Arc<SourceText>,
-    /// The bytes of it that are meant; `None` for the whole.
+    /// The bytes of it that are meant, always whole characters; `None` for the whole.
     pub span: Option<Range<usize>>,
 }
 
@@ -197,10 +209,12 @@ impl Diagnostic {
         self
     }
 
+    /// Says where it is. A span that does not lie on the boundaries of characters is widened to them, since parsers of
+    /// bytes end theirs anywhere, and whoever shows it slices the text there.
     pub(super) fn with_place(mut self, source: &Arc<SourceText>, span: Option<Range<usize>>) -> Diagnostic {
         self.place = Some(Place {
+            span: span.map(|span| source.whole_characters(span)),
             source: Arc::clone(source),
-            span,
         });
         self
     }
@@ -213,8 +227,7 @@ impl Diagnostic {
     /// File or other source, line and column, both from 1, of what is meant.
     pub fn position(&self) -> Option<(&str, usize, usize)> {
         let place = self.place.as_ref()?;
-        let start = place.span.as_ref()?.start.min(place.source.text.len());
-        let before = place.source.text.get(..start).unwrap_or_default();
+        let before = &place.source.text[..place.span.as_ref()?.start];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let line = place.source.first_line + before.matches('\n').count();
         Some((&place.source.name, line, before[line_start..].chars().count() + 1))
@@ -257,15 +270,17 @@ fn locate(place: &Place) -> Element<'_> {
     let Some(span) = &place.span else {
         return Origin::path(name).into();
     };
-    // Spans come from parsers of this very text, but a wrong one must not hide the complaint.
-    let start = text.floor_char_boundary(span.start.min(text.len()));
-    let end = text.ceil_char_boundary(span.end.clamp(start, text.len()));
+    let start = span.start;
     let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
     let line_end = text[start..].find('\n').map_or(text.len(), |newline| start + newline);
-    // Of something that spans lines only the first is shown, and of that line not the end.
-    let end = end
-        .min(start + text[start..line_end].trim_end().len().max(1))
-        .clamp(start, line_end);
+    // Of something that spans lines only the first is shown, and of that line not the white space at its end, unless
+    // there is nothing else.
+    let rest = &text[start..line_end];
+    let shown = match rest.trim_end() {
+        "" => rest.chars().next().map_or(0, char::len_utf8),
+        word => word.len(),
+    };
+    let end = span.end.min(start + shown);
     let line = &text[line_start..line_end];
     Snippet::source(line)
         .path(name.as_str())

@@ -20,7 +20,9 @@ pub(super) use amount::{Amount, Choice, Drawn, Shape};
 pub(super) use cluster::{ClusterTable, ImageTable, LabelValue, NodeTable, NodeTraceFormat};
 pub(super) use event::{EventAction, EventTable, NewLabel, NodeSelector};
 pub(super) use text::{ExposedPort, Named, StrictSetting, Text, TextFormat, number_text};
-pub(super) use workload::{Arrivals, ClassTable, Lifetime, OnRejection, Reschedule, TraceFormat, TraceTable};
+pub(super) use workload::{
+    Arrivals, ClassTable, Discipline, Lifetime, OnRejection, Origin, Reschedule, TraceFormat, TraceTable,
+};
 
 use crate::scheduler::{Filter, Strategy};
 

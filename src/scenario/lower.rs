@@ -13,6 +13,7 @@ mod report;
 mod request;
 mod run;
 mod selector;
+mod window;
 
 use std::path::PathBuf;
 
@@ -62,6 +63,7 @@ pub(super) fn lower(file: ScenarioFile, document: &Document, traces: &mut Traces
     let classes = classes::classes(&file, &images, traces, &mut report);
     let events = events::events(&file.events, &file.cluster, &nodes, are_complete, &mut report);
     let run = run::run(&file.run, &classes, &events, &mut report);
+    window::check(&file, &classes, run.end, &mut report);
     let plan = Plan {
         nodes,
         images,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// One step of a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Segment {
     /// Into a table.
     Key(String),
@@ -12,7 +12,7 @@ pub(super) enum Segment {
 }
 
 /// Where something is in a scenario: `workload.web.image`, `events.0.at`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Path(Vec<Segment>);
 
 impl Path {

@@ -1,6 +1,9 @@
 //! What is left of a scenario without the parts that do not fit the format, so that the faults in the meaning of the
 //! rest can be told together with those.
 
+use std::collections::HashSet;
+
+use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::check;
@@ -10,7 +13,11 @@ use super::path::{Path, Segment};
 /// Parts that have been left out.
 #[derive(Debug, Default)]
 pub(super) struct Pruned {
-    paths: Vec<Path>,
+    paths: HashSet<Vec<Segment>>,
+    /// The paths to all of them, and every path on the way.
+    ways: HashSet<Vec<Segment>>,
+    /// Whether one is a class, a group or an image.
+    has_entry: bool,
 }
 
 /// The rest of the tree and what was left out; nothing if nothing fits.
@@ -23,19 +30,44 @@ pub(super) fn prune(value: &Value) -> Option<(Value, Pruned)> {
             return Some((rest, pruned));
         }
         let before = pruned.paths.len();
+        // Of a table, everything is left out at one go: each removal alone takes as long as the table is large.
+        let mut of_tables: IndexMap<Vec<Segment>, HashSet<String>> = IndexMap::new();
         for fault in &faults {
             let path = removable(fault.path.segments())?;
-            // An earlier fault may have taken it along.
-            if remove(&mut rest, &path) {
-                pruned.paths.push(path);
+            if let Some((Segment::Key(last), table)) = path.segments().split_last() {
+                of_tables.entry(table.to_vec()).or_default().insert(last.clone());
             }
+        }
+        // A table that is left out takes what is in it along.
+        of_tables.sort_by_key(|table, _| table.len());
+        for (table, keys) in of_tables {
+            pruned.add_all(remove_all(&mut rest, &table, &keys), &table);
         }
         if pruned.paths.len() == before {
             // What is missing cannot be left out; what it is missing from can.
             let path = enclosing(&mut rest, faults.first()?.path.segments())?;
-            pruned.paths.push(path);
+            pruned.add(path.segments().to_vec());
         }
     }
+}
+
+/// Removes keys of a table; returns those that were there.
+fn remove_all(rest: &mut Value, table: &[Segment], keys: &HashSet<String>) -> Vec<String> {
+    let table = table.iter().try_fold(rest, |value, segment| match segment {
+        Segment::Key(key) => value.get_mut(key),
+        Segment::Index(index) => value.get_mut(index),
+    });
+    let mut removed = Vec::new();
+    if let Some(table) = table.and_then(Value::as_object_mut) {
+        table.retain(|key, _| {
+            let stays = !keys.contains(key);
+            if !stays {
+                removed.push(key.clone());
+            }
+            stays
+        });
+    }
+    removed
 }
 
 /// Leaves out the nearest part around something that is not there.
@@ -70,30 +102,40 @@ fn remove(value: &mut Value, path: &Path) -> bool {
 }
 
 impl Pruned {
+    fn add_all(&mut self, keys: Vec<String>, table: &[Segment]) {
+        for key in keys {
+            let last = std::iter::once(Segment::Key(key));
+            self.add(table.iter().cloned().chain(last).collect());
+        }
+    }
+
+    fn add(&mut self, path: Vec<Segment>) {
+        let depth = match path.first() {
+            Some(Segment::Key(key)) if key == "cluster" => 3,
+            Some(Segment::Key(key)) if key == "workload" || key == "images" => 2,
+            _ => 0,
+        };
+        self.has_entry |= path.len() <= depth;
+        for length in 0..=path.len() {
+            self.ways.insert(path[..length].to_vec());
+        }
+        self.paths.insert(path);
+    }
+
     /// Whether a complaint about the rest would also be one about the whole: it is a fault, and not the consequence of
     /// what was left out.
     pub fn is_meant(&self, complaint: &Diagnostic, path: &Path) -> bool {
         if self.paths.is_empty() {
             return true;
         }
-        let touches = |pruned: &Path| {
-            let (pruned, path) = (pruned.segments(), path.segments());
-            pruned.starts_with(path) || path.starts_with(pruned)
-        };
-        // Without a class, group or image, what refers to it seems to refer to nothing.
-        let is_entry = |pruned: &Path| {
-            let depth = match pruned.segments().first() {
-                Some(Segment::Key(key)) if key == "cluster" => 3,
-                Some(Segment::Key(key)) if key == "workload" || key == "images" => 2,
-                _ => 0,
-            };
-            pruned.segments().len() <= depth
-        };
+        let path = path.segments();
+        let touches = self.ways.contains(path) || (0..=path.len()).any(|length| self.paths.contains(&path[..length]));
         let may_follow = match complaint.code {
             Code::Endless => true,
-            Code::Dangling => self.paths.iter().any(is_entry),
+            // Without a class, group or image, what refers to it seems to refer to nothing.
+            Code::Dangling => self.has_entry,
             _ => false,
         };
-        complaint.severity == Severity::Error && !may_follow && !self.paths.iter().any(touches)
+        complaint.severity == Severity::Error && !may_follow && !touches
     }
 }

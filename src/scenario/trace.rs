@@ -4,6 +4,7 @@
 //! share one request, which is built once. All faulty rows are complained about together.
 
 mod csv;
+mod encoding;
 mod field;
 mod openb;
 
@@ -49,6 +50,8 @@ pub(super) struct FieldFault {
     pub column: Option<usize>,
     /// What is wrong.
     pub message: String,
+    /// What to say instead, once for the whole file, if its columns are not separated by commas.
+    pub with_commas: Option<String>,
 }
 
 /// How the columns of a recorded workload are read.
@@ -73,7 +76,11 @@ pub(super) enum WorkloadFormat {
 /// A trace file in memory.
 pub(super) struct TraceFile {
     name: String,
+    fingerprint: String,
+    /// What it says, in UTF-8.
     bytes: Vec<u8>,
+    /// What stands between its columns.
+    separator: u8,
 }
 
 /// What was read, and the complaints about it.
@@ -85,15 +92,22 @@ pub(super) struct Read<T> {
 impl TraceFile {
     /// Reads the file.
     pub fn open(path: &Path) -> Result<TraceFile, Diagnostic> {
+        let name = path.display().to_string();
+        let raw = file::read(path, LARGEST_FILE)?;
+        let fingerprint = file::fingerprint(&raw);
+        let bytes = encoding::text(raw, LARGEST_FILE)
+            .map_err(|what| Diagnostic::error(Code::BadTrace, format!("{name} {what}")))?;
         Ok(TraceFile {
-            name: path.display().to_string(),
-            bytes: file::read(path, LARGEST_FILE)?,
+            separator: encoding::separator(&bytes),
+            name,
+            fingerprint,
+            bytes,
         })
     }
 
     /// The SHA-256 of the file.
     pub fn fingerprint(&self) -> String {
-        file::fingerprint(&self.bytes)
+        self.fingerprint.clone()
     }
 
     /// Reads a recorded workload; `build` turns what a row asks for into a request.
@@ -158,7 +172,11 @@ impl Rows {
         let request = match self.by_fields.get(self.key.as_slice()) {
             Some(known) => *known,
             None => {
-                let message = |message| FieldFault { column: None, message };
+                let message = |message| FieldFault {
+                    column: None,
+                    message,
+                    with_commas: None,
+                };
                 let request = build(columns.request(row)?).map_err(message)?;
                 let index = self
                     .intern(request)
@@ -210,6 +228,7 @@ impl<'a> Table<'a> {
     fn new(file: &'a TraceFile, lenient: bool) -> Table<'a> {
         let reader = ReaderBuilder::new()
             .has_headers(false)
+            .delimiter(file.separator)
             // Rows of another length are complained about by line, like any other fault.
             .flexible(true)
             .from_reader(file.bytes.as_slice());
@@ -238,9 +257,14 @@ impl<'a> Table<'a> {
         self.width = row.len();
         let names = row
             .iter()
-            .map(|name| String::from_utf8_lossy(name.trim_ascii()).into_owned())
+            .map(|name| encoding::column_name(&String::from_utf8_lossy(name), csv::RESOURCE))
             .collect();
         self.header_line = row;
+        let line = self.excerpt(&self.header_line, None).0;
+        if let Some(message) = encoding::unusual_header(&line.text, self.width) {
+            self.refuse_header(None, message, None);
+            return None;
+        }
         Some(names)
     }
 
@@ -275,6 +299,7 @@ impl<'a> Table<'a> {
                 Ok(false) => return,
                 Ok(true) if row.len() != self.width => Err(FieldFault {
                     column: None,
+                    with_commas: None,
                     message: format!("the row has {} fields instead of {}", row.len(), self.width),
                 }),
                 Ok(true) => add(&row),
@@ -284,8 +309,18 @@ impl<'a> Table<'a> {
                     return;
                 }
             };
-            if let Err(fault) = fault {
-                self.refuse_row(&row, fault);
+            let Err(mut fault) = fault else {
+                continue;
+            };
+            // The numbers of all rows are written so: there is nothing to be skipped.
+            match fault.with_commas.take().filter(|_| self.file.separator != b',') {
+                Some(message) => {
+                    let (source, span) = self.excerpt(&row, fault.column);
+                    let complaint = Diagnostic::error(Code::BadTrace, message);
+                    self.complaints.push(complaint.with_place(&source, Some(span)));
+                    return;
+                }
+                None => self.refuse_row(&row, fault),
             }
         }
     }
@@ -318,11 +353,11 @@ impl<'a> Table<'a> {
             .unwrap_or(rest.len());
         let raw = &rest[..end];
         let text = String::from_utf8_lossy(&raw[..raw.len().min(LONGEST_EXCERPT)]).into_owned();
-        // Where quotes are involved, commas do not tell fields apart; then the whole row is shown.
+        // Where quotes are involved, separators do not tell fields apart; then the whole row is shown.
         let column = column.filter(|_| !text.contains('"') && !text.contains(char::REPLACEMENT_CHARACTER));
         let span = column.and_then(|column| {
             let mut start = 0;
-            let mut fields = text.split(',').map(|field| {
+            let mut fields = text.split(char::from(self.file.separator)).map(|field| {
                 let span = start..start + field.len();
                 start = span.end + 1;
                 span

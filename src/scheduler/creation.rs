@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rand::Rng;
 
-pub use error::{CreateError, DaemonError};
+pub use error::{CreateError, DaemonError, demanded_system};
 
 use crate::cluster::{Cluster, PlaceError, Placement};
 use crate::model::{ContainerIdx, Request};
@@ -48,8 +48,8 @@ fn reserve_as(
     swarm_id: &str,
     rng: &mut impl Rng,
 ) -> Result<(ContainerIdx, Decision), ReserveError> {
-    if cluster.is_name_taken(name) {
-        return Err(ReserveError::Place(PlaceError::NameTaken(name.to_owned())));
+    if let Some(conflict) = cluster.name_conflict(name) {
+        return Err(ReserveError::Place(conflict));
     }
     let decision = scheduler.decide(cluster, asked, rng).map_err(ReserveError::Rejected)?;
     let placement = Placement {
@@ -144,9 +144,23 @@ impl Creation {
         rng: &mut impl Rng,
     ) -> Result<(ContainerIdx, Decision), CreateError> {
         let asked = scheduler.prepare(Arc::new(self.asked()));
+        self.attempt_as(&asked, scheduler, cluster, name, swarm_id, rng)
+    }
+
+    /// The same with what is asked for prepared already, for callers that share the scheduler and prepare apart from it
+    /// ([`Parser`](super::Parser)).
+    pub fn attempt_as(
+        &self,
+        asked: &Prepared,
+        scheduler: &mut Scheduler,
+        cluster: &mut Cluster,
+        name: &str,
+        swarm_id: &str,
+        rng: &mut impl Rng,
+    ) -> Result<(ContainerIdx, Decision), CreateError> {
         let placed = Arc::new(self.request.clone());
-        let reserved = reserve_as(placed, scheduler, cluster, &asked, name, swarm_id, rng);
-        reserved.map_err(|error| error.in_words(&asked, scheduler))
+        let reserved = reserve_as(placed, scheduler, cluster, asked, name, swarm_id, rng);
+        reserved.map_err(|error| error.in_words(asked, scheduler))
     }
 
     /// Whether another attempt is due after this failure; [`Creation::asked`] then says with what.

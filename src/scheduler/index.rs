@@ -158,8 +158,7 @@ impl NodeIndex {
             Filter::Port => {
                 let asks = !request.port_bindings.is_empty() || !request.exposed_ports.is_empty();
                 if asks {
-                    self.ports
-                        .restrict(cluster, request, question.strict.port_protocol, alive);
+                    self.ports.restrict(cluster, request, question.strict, alive);
                 }
             }
             Filter::Dependency => {

@@ -16,6 +16,29 @@ pub struct Prepared {
     inner: Arc<Inner>,
 }
 
+/// Prepares requests apart from a [`Scheduler`](super::Scheduler) with the same corrections, for those who share that one
+/// and must not hold it while hostile expressions are parsed. Keeps compiled patterns, as a scheduler does.
+#[derive(Clone, Debug)]
+pub struct Parser {
+    strict: Strict,
+    patterns: CompiledPatterns,
+}
+
+impl Parser {
+    /// A parser for requests to schedulers with these corrections.
+    pub fn new(strict: Strict) -> Parser {
+        Parser {
+            strict,
+            patterns: CompiledPatterns::default(),
+        }
+    }
+
+    /// As [`Scheduler::prepare`](super::Scheduler::prepare).
+    pub fn prepare(&mut self, request: Arc<Request>) -> Prepared {
+        Prepared::new(request, self.strict, &mut self.patterns)
+    }
+}
+
 /// Parsed expressions of one kind. One that does not parse rejects the request when its filter runs.
 pub type Parsed = Result<Vec<Expression>, ExpressionError>;
 
@@ -37,7 +60,8 @@ impl Prepared {
         };
         let constraints = parse(&request.constraints);
         let affinities = parse(&request.affinities);
-        let whitelists = parse(&request.whitelists);
+        let whitelists = request.whitelists.iter();
+        let whitelists: Parsed = whitelists.map(|text| Expression::parse_whitelist(text)).collect();
         let has_soft = [&constraints, &affinities, &whitelists]
             .into_iter()
             .flatten()
@@ -81,12 +105,12 @@ impl Prepared {
     }
 
     /// Equal requests have equal hashes.
-    pub(super) fn hash(&self) -> u64 {
+    pub fn hash(&self) -> u64 {
         self.inner.hash
     }
 
     /// Whether both are the same question to a scheduler.
-    pub(super) fn is_same(&self, other: &Prepared) -> bool {
+    pub fn is_same(&self, other: &Prepared) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
             || (self.inner.hash == other.inner.hash && self.inner.request == other.inner.request)
     }

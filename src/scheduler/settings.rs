@@ -101,11 +101,20 @@ pub struct Strict {
     pub random_capacity: bool,
     /// `whitelist`: key and operator of a whitelist count, as they do in a constraint (§5.7).
     pub whitelist: bool,
+    /// `stopped-ports`: a container that has stopped holds no ports until it runs again (§5.2).
+    pub stopped_ports: bool,
 }
 
 impl Strict {
     /// The names of the settings, in the order of the fields.
-    pub const NAMES: [&'static str; 5] = ["globs", "port-protocol", "capacity", "random-capacity", "whitelist"];
+    pub const NAMES: [&'static str; 6] = [
+        "globs",
+        "port-protocol",
+        "capacity",
+        "random-capacity",
+        "whitelist",
+        "stopped-ports",
+    ];
 
     /// Everything corrected.
     pub const ALL: Strict = Strict {
@@ -114,7 +123,17 @@ impl Strict {
         capacity: true,
         random_capacity: true,
         whitelist: true,
+        stopped_ports: true,
     };
+
+    /// The names of the settings that are switched on.
+    pub fn enabled(self) -> Vec<&'static str> {
+        let is_on = |name: &&str| {
+            let mut with = self;
+            with.enable(name).is_ok() && with == self
+        };
+        Strict::NAMES.into_iter().filter(is_on).collect()
+    }
 
     /// Switches one setting on by its name.
     pub fn enable(&mut self, name: &str) -> Result<(), UnknownName> {
@@ -124,6 +143,7 @@ impl Strict {
             "capacity" => &mut self.capacity,
             "random-capacity" => &mut self.random_capacity,
             "whitelist" => &mut self.whitelist,
+            "stopped-ports" => &mut self.stopped_ports,
             _ => return Err(UnknownName::new("strict setting", name, &Self::NAMES)),
         };
         *setting = true;

@@ -1,5 +1,8 @@
 //! The inputs that a plan and a seed give.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 use std::sync::Arc;
 
 use crate::model::{Request, Time};
@@ -17,14 +20,8 @@ pub struct Generated<'a> {
     classes: Vec<ClassArrivals<'a>>,
     nodes: NodeEvents<'a>,
     prepare: Box<dyn FnMut(Arc<Request>) -> Prepared + 'a>,
-    /// Who is next: kept, since it is asked for more often than it changes.
-    next: Option<(Time, From)>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum From {
-    Nodes,
-    Class(usize),
+    /// When each class that has another container asks for it; the first on top, and of several the first class.
+    due: BinaryHeap<Reverse<(Time, usize)>>,
 }
 
 impl<'a> Generated<'a> {
@@ -32,23 +29,22 @@ impl<'a> Generated<'a> {
     pub fn new(plan: &'a Plan, seed: u64, prepare: impl FnMut(Arc<Request>) -> Prepared + 'a) -> Generated<'a> {
         let streams = Streams::new(seed);
         let classes = plan.classes.iter().enumerate();
-        let mut generated = Generated {
-            classes: classes
-                .map(|(class, plan)| ClassArrivals::new(class, plan, streams))
+        let classes: Vec<_> = classes
+            .map(|(class, plan)| ClassArrivals::new(class, plan, streams))
+            .collect();
+        let due = classes.iter().enumerate();
+        Generated {
+            due: due
+                .filter_map(|(class, arrivals)| Some(Reverse((arrivals.next_time()?, class))))
                 .collect(),
+            classes,
             nodes: NodeEvents::new(plan, streams),
             prepare: Box::new(prepare),
-            next: None,
-        };
-        generated.find_next();
-        generated
+        }
     }
 
-    fn find_next(&mut self) {
-        let nodes = self.nodes.next_time().map(|time| (time, From::Nodes));
-        let classes = self.classes.iter().enumerate();
-        let classes = classes.filter_map(|(class, arrivals)| Some((arrivals.next_time()?, From::Class(class))));
-        self.next = nodes.into_iter().chain(classes).min();
+    fn first_arrival(&self) -> Option<Time> {
+        self.due.peek().map(|Reverse((time, _))| *time)
     }
 }
 
@@ -72,19 +68,28 @@ pub fn one_more(plan: &Plan, class: usize, seed: u64, time: Time) -> Request {
 
 impl Inputs for Generated<'_> {
     fn next_time(&mut self) -> Option<Time> {
-        self.next.map(|(time, _)| time)
+        self.nodes.next_time().into_iter().chain(self.first_arrival()).min()
     }
 
     fn next_input(&mut self) -> Option<Input> {
-        let input = match self.next?.1 {
-            From::Nodes => Input::Node(self.nodes.pop()?),
-            From::Class(class) => Input::Submit(self.classes[class].pop(&mut *self.prepare)?),
-        };
-        self.find_next();
-        Some(input)
+        if let Some(time) = self.nodes.next_time()
+            && self.first_arrival().is_none_or(|arrival| time <= arrival)
+        {
+            return self.nodes.pop().map(Input::Node);
+        }
+        let mut first = self.due.peek_mut()?;
+        let class = first.0.1;
+        let submission = self.classes[class].pop(&mut *self.prepare)?;
+        match self.classes[class].next_time() {
+            Some(time) => first.0.0 = time,
+            None => {
+                PeekMut::pop(first);
+            }
+        }
+        Some(Input::Submit(submission))
     }
 
     fn only_random(&self) -> bool {
-        self.nodes.only_random() && self.classes.iter().all(|class| class.next_time().is_none())
+        self.nodes.only_random() && self.due.is_empty()
     }
 }

@@ -64,7 +64,7 @@ pub enum Observation<'a> {
     GaveUp {
         /// The container.
         subject: Subject<'a>,
-        /// Why its last attempt failed; `None` if it found the queue full.
+        /// Why its last attempt failed, or why no node can ever take it; `None` if it found the queue full.
         rejection: Option<Rejection>,
         /// Since it was submitted, or lost.
         waited: Duration,

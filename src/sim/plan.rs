@@ -91,7 +91,7 @@ pub struct ClassPlan {
     /// What happens when a container exits.
     pub restart: RestartPlan,
     /// Whether a container that has exited is removed, as with `docker run --rm`. One that stays keeps its
-    /// reservation, its slot and its ports, as in the original.
+    /// reservation, its slot and its ports, as in the original, unless `stopped-ports` is among the corrections.
     pub remove_on_exit: bool,
     /// What its client does when no node can take it.
     pub on_rejection: OnRejection,
@@ -211,7 +211,7 @@ pub enum Restart {
     Always,
 }
 
-/// What a client does when no node can take its container.
+/// What a client does when no node can take its container. If none ever could, it gives up whatever this says.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum OnRejection {
     /// It gives up.
@@ -227,11 +227,49 @@ pub enum OnRejection {
         /// Retries before it gives up.
         limit: u32,
     },
-    /// It waits in one first-in first-out queue of the whole cluster, whose head is tried whenever the cluster changes.
+    /// It waits in one queue of the whole cluster, which is tried in order of arrival whenever the cluster changes.
     Queue {
         /// Longest queue; who finds it full gives up. `None`: no limit.
         limit: Option<u32>,
+        /// Whether it may pass those before it.
+        discipline: Discipline,
     },
+}
+
+/// Whether a container in the queue may be placed before those that came earlier.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Discipline {
+    /// Never: one that finds no place holds up all that come after it.
+    #[default]
+    Fifo,
+    /// If no node takes any of those now. No room is held for those that are passed.
+    Backfill,
+}
+
+impl Discipline {
+    /// Both, the default first.
+    pub const ALL: [Discipline; 2] = [Discipline::Fifo, Discipline::Backfill];
+
+    /// The name by which it is selected.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Discipline::Fifo => "fifo",
+            Discipline::Backfill => "backfill",
+        }
+    }
+}
+
+impl Plan {
+    /// The disciplines of the classes that queue, without repetitions.
+    pub fn disciplines(&self) -> impl Iterator<Item = Discipline> {
+        let used = |discipline: &Discipline| {
+            let mut classes = self.classes.iter();
+            classes.any(
+                |class| matches!(class.on_rejection, OnRejection::Queue { discipline: own, .. } if own == *discipline),
+            )
+        };
+        Discipline::ALL.into_iter().filter(used)
+    }
 }
 
 /// Something that happens to nodes.

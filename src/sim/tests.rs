@@ -1,9 +1,11 @@
 //! Runs of small plans, told as stories.
 
+mod waiting;
+
 use std::time::Duration;
 
 use crate::cluster::Cluster;
-use crate::model::{Bytes, Cpus, Request, ReschedulePolicy, Time};
+use crate::model::{Bytes, Cpus, PortBinding, Request, ReschedulePolicy, Resources, Time};
 use crate::scheduler::Strategy;
 
 use super::testing::{class, node, plan};
@@ -153,7 +155,10 @@ fn crowded(on_rejection: OnRejection) -> Plan {
 #[test]
 fn the_queue_is_served_first_in_first_out() {
     assert_eq!(
-        tell(&crowded(OnRejection::Queue { limit: Some(2) })),
+        tell(&crowded(OnRejection::Queue {
+            limit: Some(2),
+            discipline: Discipline::Fifo,
+        })),
         "  0.0 big-1 submitted\n\
          \x20 0.0 big-1 placed on n1\n\
          \x20 0.0 big-1 starts\n\
@@ -171,6 +176,64 @@ fn the_queue_is_served_first_in_first_out() {
          \x2020.0 big-3 starts\n\
          \x2030.0 big-3 exits"
     );
+}
+
+/// A container that has exited and is kept, and one that wants its port.
+#[test]
+fn a_stopped_container_holds_its_ports_unless_told_otherwise() {
+    let port = Request {
+        port_bindings: vec![PortBinding {
+            container_port: "80/tcp".into(),
+            host_ip: "".into(),
+            host_port: "80".into(),
+        }],
+        ..Request::default()
+    };
+    let mut plan = plan();
+    plan.nodes.push(node("n1"));
+    for (name, start, lifetime) in [("old", 0, 10), ("new", 20, 10), ("newer", 25, 10)] {
+        let mut class = class(name, port.clone(), Some(lifetime), 1);
+        if let Source::Synthetic { start: begin, .. } = &mut class.source {
+            *begin = Time::from(seconds(start));
+        }
+        class.remove_on_exit = false;
+        plan.classes.push(class);
+    }
+    let decided = |plan: &Plan| -> Vec<String> {
+        let story = tell(plan);
+        let decisions = story
+            .lines()
+            .filter(|line| line.contains("placed") || line.contains("rejected"));
+        decisions.map(|line| line.trim().to_owned()).collect()
+    };
+    assert_eq!(
+        decided(&plan),
+        [
+            "0.0 old-1 placed on n1",
+            "20.0 new-1 rejected by port",
+            "25.0 newer-1 rejected by port"
+        ]
+    );
+    plan.run.strict.stopped_ports = true;
+    assert_eq!(
+        decided(&plan),
+        [
+            "0.0 old-1 placed on n1",
+            "20.0 new-1 placed on n1",
+            "25.0 newer-1 rejected by port"
+        ]
+    );
+}
+
+#[test]
+fn a_wait_longer_than_any_span_is_the_longest_wait() {
+    let story = tell(&crowded(OnRejection::Retry {
+        backoff: seconds(2),
+        factor: f64::MAX,
+        backoff_max: seconds(60),
+        limit: 5,
+    }));
+    assert!(story.contains("big-2 retries at 62"), "{story}");
 }
 
 #[test]

@@ -4,8 +4,9 @@
 //! counts as placed from then on, and is committed when its daemon has started it.
 
 mod nodes;
+mod prospects;
+mod waiting;
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::cluster::{Cluster, Container, NodeChange};
@@ -16,9 +17,12 @@ use super::images::Images;
 use super::input::Submission;
 use super::life::{self, Exit, Life, RestartDelay};
 use super::observation::{Observation, Observer, Subject, Verdict};
-use super::plan::{ClassPlan, OnRejection, Plan};
+use super::plan::{ClassPlan, Discipline, OnRejection, Plan};
 use super::queue::EventQueue;
 use super::streams::{PlacementRng, Streams};
+
+use prospects::Prospects;
+use waiting::Waiting;
 
 /// Everything that changes during a run.
 pub(super) struct World<'a> {
@@ -34,9 +38,11 @@ pub(super) struct World<'a> {
     /// The job of each container of the cluster.
     owners: Vec<JobIdx>,
     events: EventQueue<Event>,
-    waiting: VecDeque<JobIdx>,
-    /// What had happened to the cluster when the head of the queue was last refused.
-    refused_at: Happened,
+    waiting: Waiting,
+    /// What nodes could take if they were empty; only kept if somebody waits for it.
+    prospects: Option<Box<Prospects>>,
+    /// Whether some in the queue may pass others.
+    passing: bool,
     /// Containers committed so far.
     commits: u64,
     streams: Streams,
@@ -45,9 +51,6 @@ pub(super) struct World<'a> {
 }
 
 type JobIdx = u32;
-
-/// Changes to nodes, and commits, which need not change one.
-type Happened = (u64, u64);
 
 /// A container from its submission to its end, in the cluster or not.
 struct Job {
@@ -63,6 +66,8 @@ struct Job {
     life: Life,
     container: Option<ContainerIdx>,
     rescheduled: bool,
+    /// The last state of the prospects in which some node could take it, if it were empty.
+    possible_at: Option<u64>,
 }
 
 struct NodeState {
@@ -111,8 +116,9 @@ impl<'a> World<'a> {
             free_jobs: Vec::new(),
             owners: Vec::new(),
             events: EventQueue::new(),
-            waiting: VecDeque::new(),
-            refused_at: (u64::MAX, 0),
+            waiting: Waiting::default(),
+            prospects: Prospects::of(plan, strategy).map(Box::new),
+            passing: plan.disciplines().any(|discipline| discipline == Discipline::Backfill),
             commits: 0,
             streams,
             placement_rng: PlacementRng::new(streams),
@@ -172,6 +178,7 @@ impl<'a> World<'a> {
             life: Life::default(),
             container: None,
             rescheduled: false,
+            possible_at: None,
         });
         let lifetime = submission.lifetime;
         self.tell(observer, job, |subject| Observation::Submitted { subject, lifetime });
@@ -179,11 +186,13 @@ impl<'a> World<'a> {
         self.serve_queue(observer);
     }
 
-    /// Places a job, unless its class queues and others are before it.
+    /// Places a job, unless it waits behind others.
     fn attempt_or_wait(&mut self, job: JobIdx, observer: &mut dyn Observer) {
-        let queues = matches!(self.class(job).on_rejection, OnRejection::Queue { .. });
-        if queues && !self.waiting.is_empty() {
-            self.enqueue(job, None, observer);
+        if self.discipline(job) == Some(Discipline::Fifo) && !self.waiting.is_empty() {
+            match self.never_fits(job) {
+                Some(rejection) => self.give_up(job, Some(rejection), observer),
+                None => self.enqueue(job, None, observer),
+            }
         } else if let Err(rejection) = self.attempt(job, observer) {
             self.refused(job, rejection, observer);
         }
@@ -337,6 +346,8 @@ impl<'a> World<'a> {
             self.events.add(again, Event::Exit(self.reference(job)));
         } else if class.remove_on_exit {
             self.cluster.remove(container);
+        } else {
+            self.cluster.set_stopped(container, true);
         }
         let (failed, restarts) = (fate.failed, again.is_some());
         self.tell(observer, job, |subject| Observation::Exited {
@@ -350,12 +361,16 @@ impl<'a> World<'a> {
         }
     }
 
-    /// No node takes the job: its client does what it does.
+    /// No node takes the job: its client does what it does, unless none ever could.
     fn refused(&mut self, job: JobIdx, rejection: Rejection, observer: &mut dyn Observer) {
+        if let Some(rejection) = self.never_fits(job) {
+            return self.give_up(job, Some(rejection), observer);
+        }
         match self.class(job).on_rejection {
             OnRejection::Drop => self.give_up(job, Some(rejection), observer),
             OnRejection::Queue { .. } => {
-                self.refused_at = self.happened();
+                // Of those before it, if it was tried in spite of them, none has found a place since.
+                self.waiting.refused_at(self.happened());
                 self.enqueue(job, Some(rejection), observer);
             }
             OnRejection::Retry {
@@ -373,39 +388,14 @@ impl<'a> World<'a> {
                     if wait >= backoff_max {
                         break;
                     }
-                    wait = wait.mul_f64(factor.max(1.0));
+                    // Beyond what a duration holds it is beyond the longest wait.
+                    let longer = Duration::try_from_secs_f64(wait.as_secs_f64() * factor.max(1.0));
+                    wait = longer.unwrap_or(backoff_max);
                 }
                 let again = self.now + wait.min(backoff_max).max(Duration::from_nanos(1));
                 self.events.add(again, Event::Attempt(self.reference(job)));
                 self.tell(observer, job, |subject| Observation::Retrying { subject, again });
             }
-        }
-    }
-
-    fn enqueue(&mut self, job: JobIdx, rejection: Option<Rejection>, observer: &mut dyn Observer) {
-        let limit = match self.class(job).on_rejection {
-            OnRejection::Queue { limit } => limit,
-            OnRejection::Drop | OnRejection::Retry { .. } => None,
-        };
-        if limit.is_some_and(|limit| self.waiting.len() >= limit as usize) {
-            return self.give_up(job, rejection, observer);
-        }
-        self.waiting.push_back(job);
-        let length = self.waiting.len();
-        self.tell(observer, job, |subject| Observation::Queued { subject, length });
-    }
-
-    /// Tries the head of the queue as long as it can be placed, if the cluster has changed since it could not.
-    fn serve_queue(&mut self, observer: &mut dyn Observer) {
-        while let Some(job) = self.waiting.front().copied() {
-            if self.refused_at == self.happened() {
-                return;
-            }
-            if self.attempt(job, observer).is_err() {
-                self.refused_at = self.happened();
-                return;
-            }
-            self.waiting.pop_front();
         }
     }
 
@@ -417,10 +407,6 @@ impl<'a> World<'a> {
             waited,
         });
         self.end_job(job);
-    }
-
-    fn happened(&self) -> Happened {
-        (self.cluster.revision(), self.commits)
     }
 
     fn class(&self, job: JobIdx) -> &'a ClassPlan {

@@ -24,7 +24,7 @@ use super::routes::{self, Answer, COST_MAX, Failure, Route};
 use super::token::Token;
 use super::writer::{Writer, Writing};
 use super::{Limits, ServiceError};
-use crate::net::{Incoming, Listener};
+use crate::net::{Guard, Incoming, Listener};
 
 /// How long a client may take to shake hands, and to say what it wants, the first time and after each answer.
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
@@ -34,6 +34,8 @@ const HEAD_BYTES: usize = 16 << 10;
 const BODY_PATIENCE: Duration = Duration::from_secs(10);
 /// The largest body: more than the longest address, which is refused with another message.
 const BODY_BYTES: usize = 1 << 10;
+/// How long a client may leave an answer unread.
+const UNREAD_MAX: Duration = Duration::from_secs(30);
 /// How long a connection is kept, whatever happens on it. Clients that are still there open another.
 const LIFETIME: Duration = Duration::from_secs(300);
 /// How long requests may go on after the end of their connection was decided or the service was told to stop.
@@ -48,6 +50,7 @@ pub(super) struct Service {
     register: Arc<Register>,
     writer: Writer,
     rates: Rates,
+    guard: Guard,
     crowd: Crowd,
     /// A place for each connection that there may be.
     places: Arc<Semaphore>,
@@ -58,12 +61,19 @@ pub(super) struct Service {
 }
 
 impl Service {
-    pub fn new(register: Arc<Register>, writer: Writer, limits: &Limits, stop: CancellationToken) -> Arc<Service> {
+    pub fn new(
+        register: Arc<Register>,
+        writer: Writer,
+        limits: &Limits,
+        guard: Guard,
+        stop: CancellationToken,
+    ) -> Arc<Service> {
         let connections = limits.connections.clamp(1, Semaphore::MAX_PERMITS);
         Arc::new(Service {
             register,
             writer,
             rates: Rates::new(limits.rate),
+            guard,
             crowd: Crowd::new(connections.div_ceil(2)),
             places: Arc::new(Semaphore::new(connections)),
             metrics: Metrics::new(),
@@ -150,6 +160,7 @@ async fn converse(service: Arc<Service>, incoming: Incoming, _place: OwnedSemaph
 
 async fn talk(service: &Arc<Service>, incoming: Incoming, client: Option<Client>) -> io::Result<()> {
     let stream = incoming.establish(HEAD_PATIENCE).await?;
+    stream.pace().set(Some(UNREAD_MAX));
     let answering = service_fn(|request| {
         // In a task of its own, so that a fault costs one answer, and what was begun is finished.
         let work = tokio::spawn(answer(Arc::clone(service), client, request));
@@ -184,7 +195,15 @@ async fn answer(service: Arc<Service>, client: Option<Client>, request: Request<
     let started = Instant::now();
     let found = routes::find(request.method(), request.uri().path());
     let name = found.as_ref().ok().map(Route::name);
-    let outcome = match allowed(&service, client, found.as_ref().ok(), started) {
+    let admitted = allowed(&service, client, found.as_ref().ok(), started).and_then(|()| {
+        let authority = request.uri().authority().map(hyper::http::uri::Authority::as_str);
+        let checked = service.guard.check(request.method(), authority, request.headers());
+        checked.map_err(|refused| {
+            let advice = refused.advice("--allowed-host", "");
+            Failure::new(StatusCode::FORBIDDEN, format!("{refused}{advice}"))
+        })
+    });
+    let outcome = match admitted {
         Ok(()) => match found {
             Ok(route) => dispatch(&service, route, request).await,
             Err(failure) => Err(failure),

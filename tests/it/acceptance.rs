@@ -3,6 +3,7 @@
 
 mod capacity;
 mod manager;
+mod original;
 
 use swarmlab::model::{Bytes, Labels, PortBinding};
 use swarmlab::scheduler::{Filter, Strategy};
@@ -468,7 +469,7 @@ fn case_30_a_single_slash_is_refused_and_nothing_else() {
         "constraint:node==/",
         "constraint:node==~/",
         "affinity:container==/",
-        "whitelist:node!=/",
+        "affinity:image!=~/",
     ] {
         let failure = manager.lands(&[expression]).expect_err("the value is invalid");
         assert_eq!(failure.status, 500);

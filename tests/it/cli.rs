@@ -1,5 +1,7 @@
 //! The program as a user meets it: exit codes, output, files, and what is left behind when it is stopped.
 
+mod faults;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -119,6 +121,59 @@ fn a_comparison_prints_a_table_and_leaves_every_file() {
             .expect("JSON");
     assert_eq!(manifest["seeds"], serde_json::json!([1, 2, 3]));
     assert_eq!(manifest["runs_finished"], 9);
+}
+
+/// A job of 64 CPUs on nodes of 4.
+#[test]
+fn one_impossible_job_blocks_no_queue_and_makes_no_winner() {
+    let out = scratch();
+    fs::write(
+        out.path().join("jobs.csv"),
+        "arrival_s,lifetime_s,cpus\n0,60,1\n10,60,64\n20,60,1\n30,60,1\n40,60,1\n",
+    )
+    .expect("the trace can be written");
+    let scenario = path(&out, "jobs.toml");
+    fs::write(
+        &scenario,
+        r#"
+[run]
+on-rejection = { action = "queue" }
+[cluster.nodes.n]
+count = 2
+cpus = 4
+memory = "8GiB"
+[workload.jobs]
+trace = { format = "csv", file = "jobs.csv" }
+"#,
+    )
+    .expect("the scenario can be written");
+    let results = path(&out, "results");
+    let (code, table, errors) = outcome(&["compare", &scenario, "--seeds", "3", "--out", &results]);
+    assert_eq!(code, 0, "{errors}");
+    assert!(
+        errors.contains("1 of 5 containers ask for more than any node offers"),
+        "{errors}"
+    );
+    assert!(table.contains("\nqueue: fifo, "), "{table}");
+    assert!(table.contains("no-resources"), "{table}");
+    let compared = fs::read_to_string(Path::new(&results).join("comparison.csv")).expect("a comparison");
+    let mean = |metric: &str| -> Vec<&str> {
+        let rows = compared.lines().filter(|line| line.starts_with(&format!("{metric},")));
+        rows.filter_map(|row| row.split(',').nth(3)).collect()
+    };
+    assert_eq!(
+        mean("placed"),
+        ["4", "4", "5"],
+        "random takes what no node has room for"
+    );
+    assert_eq!(mean("rejected"), ["1", "1", "0"]);
+    let won = compared
+        .lines()
+        .filter(|line| line.contains(",random,") && line.contains(",true,"));
+    assert_eq!(won.collect::<Vec<_>>(), [""; 0]);
+    let manifest = fs::read(Path::new(&results).join("manifest.json")).expect("a manifest");
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("JSON");
+    assert_eq!(manifest["queue"], serde_json::json!(["fifo"]));
 }
 
 #[test]

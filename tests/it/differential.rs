@@ -14,7 +14,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use proptest::strategy::Strategy as _;
 use proptest::test_runner::RngSeed;
-use swarmlab::scheduler::{Expression, Settings, Strategy, Strict};
+use swarmlab::scheduler::{Expression, Settings, Strategy, Strict, expressions_in_label};
 
 use crate::reference::RefExpression;
 
@@ -96,14 +96,14 @@ proptest! {
         };
         let strict = Strict { globs: c.one_in(3), ..Strict::default() };
         let library = Expression::parse(&text, strict);
-        let reference = RefExpression::parse(&text);
+        let reference = RefExpression::parse(&text, strict.globs);
         match (library, reference) {
             (Ok(library), Ok(reference)) => {
                 prop_assert_eq!(library.key(), &reference.key);
                 prop_assert_eq!(library.value(), &reference.value);
                 prop_assert_eq!(library.is_soft(), reference.soft);
                 prop_assert_eq!(library.to_string(), reference.text());
-                for candidate in domain::LABEL_VALUES.into_iter().chain(["a", "b", "ab", "abc", "aab", "a1", "K", "-", "k\nx"]) {
+                for candidate in domain::LABEL_VALUES.into_iter().chain(["a", "b", "ab", "abc", "aab", "a1", "K", "k", "s", "-", "k\nx"]) {
                     let (own, expected) = (library.holds([candidate].into_iter()), reference.holds(&[candidate], strict.globs));
                     prop_assert_eq!(own, expected, "{:?} and {:?}", text, candidate);
                 }
@@ -112,6 +112,12 @@ proptest! {
                 prop_assert_eq!(library.map(|_| ()).map_err(|error| error.to_string()), reference.map(|_| ()), "{:?}", text);
             }
         }
+    }
+
+    #[test]
+    fn labels_are_read_element_by_element(choices in tape(20)) {
+        let (label, expected) = expressions::label(&mut Tape::new(&choices.0));
+        prop_assert_eq!(expressions_in_label(&label), expected, "{}", label);
     }
 
     #[test]

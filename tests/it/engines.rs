@@ -8,12 +8,16 @@ mod load;
 mod manager;
 mod orders;
 mod parity;
+mod ports;
+mod processes;
+mod references;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use http_body_util::BodyExt;
+use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Request};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -55,6 +59,7 @@ pub fn model(plan: Plan) -> Model {
             epoch: swarmlab::docker::Timestamp::from_seconds(1_700_000_000),
             speed: 1.0,
         },
+        overlays: Default::default(),
         plan,
     };
     Model::new(Arc::new(shared), 0)
@@ -95,6 +100,7 @@ impl Cluster {
             plan,
             speed,
             node_events: true,
+            published_ports: 16,
         };
         let engines = engines::start(options, stop.clone()).await.expect("engines");
         Cluster {
@@ -129,10 +135,11 @@ impl Cluster {
 /// Asks whoever is at an address.
 pub async fn ask(address: &Address, method: Method, target: &str, body: &str) -> (u16, String) {
     let client = net::Client::new(address.clone(), None, AGES);
-    let request = Request::builder()
-        .method(method)
-        .uri(target)
-        .body(net::full(body.to_owned()));
+    let mut request = Request::builder().method(method).uri(target);
+    if !body.is_empty() {
+        request = request.header(CONTENT_TYPE, "application/json");
+    }
+    let request = request.body(net::full(body.to_owned()));
     let answer = within(client.send(request.expect("a request")))
         .await
         .expect("an answer");

@@ -358,6 +358,10 @@ fn case_20_cluster_options() {
             "--cluster-opt swarm.overcommit",
             "--cluster-opt swarm.overcommit has no value; write swarm.overcommit=<number>",
         ),
+        (
+            "--cluster-opt swarm.nameretention=soon",
+            "--cluster-opt swarm.nameretention=soon is no duration; write for example 2m or 0s",
+        ),
     ] {
         assert_eq!(fatal(&format!("manage {flags} a:1")), expected, "{flags}");
     }
@@ -367,6 +371,8 @@ fn case_20_cluster_options() {
         "--cluster-opt swarm.overcommit=abc",
         "--cluster-opt unknown",
         "--cluster-opt swarm.createretry=0x2",
+        "--cluster-opt swarm.nameretention=1m30s",
+        "--cluster-opt swarm.nameretention=0s",
     ] {
         let (_, log, _) = outcome(&format!("manage {flags} --replication a:1"));
         assert_eq!(fatal_message(&log), after);

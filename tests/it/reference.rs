@@ -60,6 +60,8 @@ pub struct RefContainer {
     pub key: usize,
     pub request: Arc<Request>,
     pub pending: bool,
+    /// It has run and does not any more.
+    pub stopped: bool,
     /// Empty while pending.
     pub id: String,
     pub swarm_id: String,
@@ -141,7 +143,8 @@ impl RefCluster {
         let (mut used_cpu, mut used_memory) = (0, 0);
         for container in &containers {
             let (cpu, memory) = amounts(&container.request);
-            // §7.2: a pending container that alone exceeds the totals is not in the sums.
+            // §7.2: a pending container that alone exceeds the totals is not in the sums. The original leaves it out of
+            // the node altogether, which the library does not on purpose.
             if !container.pending || (cpu <= total_cpu && memory <= total_memory) {
                 used_cpu += cpu;
                 used_memory += memory;

@@ -3,6 +3,7 @@
 mod files;
 mod hostile;
 mod impossible;
+mod many;
 mod meaning;
 mod overrides;
 mod plans;

@@ -16,6 +16,7 @@ use rustix::process::{Pid, Signal};
 use rustix::pty::OpenptFlags;
 use rustix::termios::Winsize;
 
+use crate::programs::Language;
 use crate::{guardian, programs};
 
 /// How long a command may take unless the test says otherwise.
@@ -62,6 +63,18 @@ impl Client {
             directory: directory.to_owned(),
             ..client
         }
+    }
+
+    /// What runs scripts of a language, with its libraries. Tests that use it say which they need.
+    pub fn script(language: Language, host: &str) -> Self {
+        let program = language
+            .interpreter()
+            .expect("the test says that it needs the language");
+        let (variable, place) = language.search_path();
+        Self::new(&program, host)
+            .environment(variable, &place.display().to_string())
+            // It would be a container from a registry.
+            .environment("TESTCONTAINERS_RYUK_DISABLED", "true")
     }
 
     fn new(program: &Path, host: &str) -> Self {

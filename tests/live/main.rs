@@ -12,6 +12,7 @@ mod clients;
 mod daemons;
 mod guardian;
 mod harness;
+mod libraries;
 mod manager;
 mod programs;
 mod runner;
@@ -23,6 +24,12 @@ mod skip;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cases = [harness::CASES.as_slice(), &manager::CASES.concat(), &simulated::CASES].concat();
+    let cases = [
+        harness::CASES.as_slice(),
+        &manager::CASES.concat(),
+        &simulated::CASES,
+        &libraries::CASES,
+    ]
+    .concat();
     runner::main(&cases)
 }

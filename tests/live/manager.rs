@@ -4,10 +4,12 @@ mod cluster;
 mod compose;
 mod containers;
 mod faults;
+mod filters;
 mod parity;
 mod placement;
 mod podman;
 mod readme;
+mod rescue;
 mod secure;
 pub mod stores;
 
@@ -27,13 +29,15 @@ use crate::guardian;
 use crate::runner::Case;
 
 /// All cases, by subject.
-pub const CASES: [&[Case]; 10] = [
+pub const CASES: [&[Case]; 12] = [
     &compose::CASES,
     &containers::CASES,
+    &filters::CASES,
     &placement::CASES,
     &cluster::CASES,
     &parity::CASES,
     &faults::CASES,
+    &rescue::CASES,
     &secure::CASES,
     &podman::CASES,
     &stores::CASES,
@@ -161,7 +165,7 @@ impl Manager {
         let length = body.len();
         write!(
             stream,
-            "{method} {path} HTTP/1.0\r\nHost: manager\r\nContent-Type: application/json\r\n\
+            "{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\n\
              Content-Length: {length}\r\n\r\n{body}"
         )
         .expect("the manager reads");

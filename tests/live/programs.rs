@@ -7,8 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 mod older;
+mod registries;
 
 pub use older::consul;
+pub use registries::Language;
 
 /// ZooKeeper itself.
 pub const ZOOKEEPER: &str = "/usr/share/java/zookeeper.jar";
@@ -32,6 +34,9 @@ pub enum Need {
     Etcd,
     Consul,
     ZooKeeper,
+    /// Libraries that speak to Docker, for this language.
+    Python,
+    Node,
 }
 
 impl Need {
@@ -44,6 +49,8 @@ impl Need {
             Self::Etcd => "etcd",
             Self::Consul => "consul",
             Self::ZooKeeper => "zookeeper",
+            Self::Python => "docker-py and testcontainers for Python",
+            Self::Node => "dockerode and testcontainers for Node.js",
         }
     }
 
@@ -68,6 +75,9 @@ impl Need {
             Self::Podman => &[("podman", &["podman"])],
             Self::Registry => &[("docker-registry", &["docker-registry"])],
             Self::Etcd => &[("etcd", &["etcd-server"])],
+            // Fetched, not installed: see `registries`.
+            Self::Python => &[("libraries", &[])],
+            Self::Node => &[("libraries", &[])],
             // Fetched, not installed: see `older`.
             Self::Consul => &[("consul", &[])],
             Self::ZooKeeper => &[("java", &["default-jre-headless"]), (ZOOKEEPER, &["libzookeeper-java"])],
@@ -78,8 +88,18 @@ impl Need {
         self.missing().next().is_some()
     }
 
+    /// The language of whose registry it is.
+    fn language(self) -> Option<Language> {
+        match self {
+            Self::Python => Some(Language::Python),
+            Self::Node => Some(Language::Node),
+            _ => None,
+        }
+    }
+
     fn missing(self) -> impl Iterator<Item = &'static (&'static str, &'static [&'static str])> {
-        let absent = |program: &str| match find(program) {
+        let absent = move |program: &str| match find(program) {
+            _ if self.language().is_some_and(|language| !language.is_missing()) => false,
             // Only a static one runs in an image that holds nothing else.
             Some(path) if program == "busybox" => !is_static(&path),
             // Programs of Java's are not on the path.
@@ -149,6 +169,24 @@ fn supply(need: Need, scratch: &Path) -> Result<(), String> {
     let missing: Vec<_> = need.missing().collect();
     if missing.is_empty() {
         return Ok(());
+    }
+    if let Some(language) = need.language() {
+        if language.interpreter().is_none() {
+            let apt = find("apt-get").ok_or_else(|| format!("there is no {language:?}"))?;
+            let packages = language.debian();
+            eprintln!(
+                "swarmlab: installing {} for the tests with other clients",
+                packages.join(" ")
+            );
+            let _policy = Policy::put();
+            let words = [&["install", "--yes", "--no-install-recommends"], packages].concat();
+            apt_get(&apt, &words, scratch).or_else(|_| {
+                // The lists of packages may be missing or old.
+                apt_get(&apt, &["update"], scratch)?;
+                apt_get(&apt, &words, scratch)
+            })?;
+        }
+        return language.fetch(scratch);
     }
     let names: Vec<&str> = missing.iter().map(|(program, _)| *program).collect();
     let (Some(apt), true) = (find("apt-get"), Path::new("/etc/debian_version").exists()) else {

@@ -7,29 +7,34 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::clients::Client;
+use crate::daemons;
 use crate::guardian;
 use crate::manager::stores::{Kind, Server, list};
 use crate::manager::{Manager, eventually};
 use crate::runner::{Case, cases};
 
-pub const CASES: [Case; 4] = cases!(simulated:
+pub const CASES: [Case; 6] = cases!(simulated:
     every_docker_takes_an_engine_for_a_daemon,
     files_and_images_go_in_and_come_out,
     compose_takes_an_engine_for_a_daemon needs Compose,
+    a_project_with_its_own_network_comes_up_on_two_nodes needs Compose,
+    what_nobody_uses_is_removed_everywhere,
     engines_are_in_a_store_for_as_long_as_they_run needs Etcd,
 );
 
-const ENDPOINT: &str = "tcp://127.9.0.1:2375";
+pub const ENDPOINT: &str = "tcp://127.9.0.1:2375";
 
 /// The program, until it is dropped.
-struct Engines(Child);
+pub struct Engines(Child);
 
 impl Engines {
-    fn start() -> Engines {
+    pub fn start() -> Engines {
         Engines::with(&[])
     }
 
     fn with(flags: &[&str]) -> Engines {
+        // The loopback, which is down in a laboratory without daemons.
+        daemons::open_network();
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let child = Command::new(env!("CARGO_BIN_EXE_swarmlab"))
             .args([
@@ -70,7 +75,7 @@ const TABLE: [(&[&str], i32, &str); 36] = [
     (&["pull", "nowhere/x"], 1, "pull access denied"),
     (
         &[
-            "run", "-d", "--name", "web", "-p", "8080:80", "-l", "a=b", "busybox", "sleep", "9",
+            "run", "-d", "--name", "web", "-p", "8080:80", "-l", "a=b", "busybox", "sleep", "999",
         ],
         0,
         "",
@@ -240,7 +245,7 @@ fn compose_takes_an_engine_for_a_daemon() {
     let _engines = Engines::start();
     let project = guardian::laboratory().expect("in the laboratory").join("simulated");
     fs::create_dir_all(&project).expect("a directory");
-    let file = "version: '2.4'\nservices:\n  web:\n    image: busybox\n    command: sleep 9\n    ports: ['8081:80']\n    \
+    let file = "version: '2.4'\nservices:\n  web:\n    image: busybox\n    command: sleep 999\n    ports: ['8081:80']\n    \
                 volumes: ['data:/data']\n  db:\n    image: busybox\n    command: top\nvolumes:\n  data: {}\n";
     fs::write(project.join("docker-compose.yml"), file).expect("a file");
     let compose = Client::compose(ENDPOINT, &project);
@@ -254,4 +259,102 @@ fn compose_takes_an_engine_for_a_daemon() {
     compose.ok(["down", "-v"]);
     let docker = Client::docker(ENDPOINT);
     assert_eq!(docker.ok(["ps", "-aq"]) + &docker.ok(["volume", "ls", "-q"]), "");
+}
+
+/// The first two engines.
+const TWO: &str = "127.9.0.1:2375,127.9.0.2:2375";
+
+/// A manager in front of two simulated engines, and what `docker` says through it.
+fn over_two() -> (Manager, Client) {
+    let manager = Manager::start(&[], TWO);
+    let docker = manager.docker();
+    let healthy = || docker.ok(["info"]).matches("Status: Healthy").count();
+    eventually(healthy, |count| *count == 2);
+    (manager, docker)
+}
+
+fn a_project_with_its_own_network_comes_up_on_two_nodes() {
+    let _engines = Engines::start();
+    let (manager, docker) = over_two();
+    let project = guardian::laboratory().expect("in the laboratory").join("plain");
+    fs::create_dir_all(&project).expect("a directory");
+    let file = "version: '2.4'\nservices:\n  web:\n    image: busybox\n    command: sleep 9\n  db:\n    image: busybox\n    \
+                command: top\n";
+    fs::write(project.join("docker-compose.yml"), file).expect("a file");
+    let compose = Client::compose(&manager.endpoint(), &project);
+    compose.ok(["up", "-d"]);
+    let listed = docker.ok(["ps", "--format", "{{.Names}}"]);
+    let nodes: std::collections::BTreeSet<&str> = listed.lines().filter_map(|name| name.split('/').next()).collect();
+    assert!(
+        listed.contains("plain_web_1") && listed.contains("plain_db_1"),
+        "{listed}"
+    );
+    assert_eq!(nodes.len(), 2, "{listed}");
+    let form = "{{.Driver}} {{.Scope}} {{len .Containers}}";
+    assert_eq!(
+        docker.ok(["network", "inspect", "-f", form, "plain_default"]),
+        "overlay global 2"
+    );
+    let networks = docker.ok(["network", "ls", "--filter", "driver=overlay", "--format", "{{.Name}}"]);
+    assert_eq!(networks, "plain_default", "once, by its bare name");
+    let addresses = "{{range .Containers}}{{.IPv4Address}} {{end}}";
+    let addresses = docker.ok(["network", "inspect", "-f", addresses, "plain_default"]);
+    let different: std::collections::BTreeSet<&str> = addresses.split_whitespace().collect();
+    assert_eq!(different.len(), 2, "{addresses}");
+    assert!(
+        docker
+            .fails(["network", "rm", "plain_default"])
+            .contains("active endpoints")
+    );
+    compose.ok(["down", "-t", "0"]);
+    assert_eq!(docker.ok(["ps", "-aq"]), "");
+    assert_eq!(docker.ok(["network", "ls", "--filter", "type=custom", "-q"]), "");
+}
+
+fn what_nobody_uses_is_removed_everywhere() {
+    let _engines = Engines::start();
+    let (_manager, docker) = over_two();
+    for name in ["one", "two"] {
+        docker.ok([
+            "run",
+            "-d",
+            "--name",
+            name,
+            "-v",
+            &format!("{name}:/v"),
+            "busybox",
+            "sleep",
+            "9",
+        ]);
+    }
+    docker.ok(["create", "--name", "three", "-l", "keep=1", "busybox"]);
+    docker.ok(["network", "create", "idle"]);
+    docker.ok(["volume", "create", "spare"]);
+    let rows = docker.ok(["system", "df", "--format", "{{.Type}} {{.TotalCount}} {{.Active}}"]);
+    assert!(
+        rows.contains("Containers 3 2") && rows.contains("Local Volumes 4 2"),
+        "{rows}"
+    );
+    let detailed = docker.ok(["system", "df", "-v"]);
+    assert!(detailed.contains("/one") && detailed.contains("/spare"), "{detailed}");
+    let stopped = docker.ok(["stop", "one", "two"]);
+    assert_eq!(stopped.lines().count(), 2);
+    docker.ok(["container", "prune", "-f", "--filter", "label!=keep"]);
+    let left = docker.ok(["ps", "-a", "--format", "{{.Names}}"]);
+    assert!(left.ends_with("/three") && left.lines().count() == 1, "{left}");
+    let removed = docker.ok(["network", "prune", "-f"]);
+    assert!(removed.contains("idle"), "{removed}");
+    let removed = docker.ok(["volume", "prune", "-f"]);
+    assert!(
+        removed.matches("/spare").count() == 2 && removed.contains("/one"),
+        "{removed}"
+    );
+    assert_eq!(docker.ok(["volume", "ls", "-q"]), "");
+    docker.ok(["image", "prune", "-f"]);
+    docker.ok(["builder", "prune", "-f"]);
+    let removed = docker.ok(["system", "prune", "-f", "--volumes"]);
+    assert!(removed.contains("Total reclaimed space"), "{removed}");
+    assert_eq!(docker.ok(["ps", "-aq"]), "");
+    let refused = docker.fails(["container", "prune", "-f", "--filter", "nonsense=1"]);
+    assert!(refused.contains("Invalid filter 'nonsense'"), "{refused}");
 }

@@ -136,10 +136,12 @@ pub fn live(arguments: &LiveArguments) -> anyhow::Result<Outcome> {
     // The processes inherit it.
     net::raise_open_files(nodes as u64 * SOCKETS_EACH)?;
     let output = OutputDir::create(&directory(arguments, &scenario), OUTPUT_BYTES)?;
+    // From here on: the scenario and what the processes say go there as well.
+    let results = output.replace()?;
     let words = match arguments.scenario {
         Some(_) => words,
         None => {
-            output.write("scenario.toml", scenario.text.as_bytes())?;
+            results.write("scenario.toml", scenario.text.as_bytes())?;
             vec![output.path().join("scenario.toml").display().to_string()]
         }
     };
@@ -167,7 +169,7 @@ pub fn live(arguments: &LiveArguments) -> anyhow::Result<Outcome> {
         scenario: &scenario,
         findings: &findings,
     };
-    shown.write(&output)?;
+    shown.write(results)?;
     if let Err(error) = outcome {
         // What was found before is kept in the files.
         return Err(error.into());

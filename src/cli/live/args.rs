@@ -51,6 +51,13 @@ pub struct ManageArguments {
     /// [health, port, containerslots, dependency, affinity, constraint, whitelist]
     #[arg(long, short, value_name = "NAME")]
     pub filter: Vec<String>,
+    /// Correct a fault of the original's scheduling that clients may rely on, several apart with commas:
+    /// globs (only * is special in values that are no /regex/), port-protocol (53/udp and 53/tcp do not clash),
+    /// capacity (a node is full at 100 %, not just below 101 %), random-capacity (random skips full nodes),
+    /// whitelist (key and operator of a whitelist count), stopped-ports (a container that has stopped holds no ports;
+    /// if another takes them, its engine refuses to start it again)
+    #[arg(long, value_name = "NAME", value_delimiter = ',', verbatim_doc_comment)]
+    pub strict: Vec<String>,
     /// Address to listen on, [tcp://|unix://]addr; tcp://127.0.0.1:2375 if there is none [$SWARM_HOST]
     #[arg(long, short = 'H', value_name = "ADDRESS")]
     pub host: Vec<String>,
@@ -77,17 +84,28 @@ pub struct ManageArguments {
     /// Deprecated; use --engine-failure-retry
     #[arg(long, value_name = "N", default_value = "3", value_parser = go::parse_int)]
     pub engine_refresh_retry: i64,
+    /// Which rescheduled containers are started: all that ran when their engine failed or began to stop (interrupted), or,
+    /// as in the original, only those that ran when it was found unhealthy, and so none that it had stopped itself (running)
+    #[arg(long, value_name = "WHICH", default_value = "interrupted")]
+    pub reschedule_start: String,
     /// Time between two looks at the discovery
     #[arg(long, value_name = "TIME", default_value = "60s")]
     pub heartbeat: String,
-    /// Send CORS headers
+    /// Send CORS headers, and let web pages of all origins give orders
     #[arg(long, visible_alias = "cors")]
     pub api_enable_cors: bool,
+    /// Name by which requests may ask for this manager while it listens on the loopback without TLS
+    #[arg(long, value_name = "NAME")]
+    pub allowed_host: Vec<String>,
+    /// Origin of web pages that may give orders, such as https://panel.example
+    #[arg(long, value_name = "ORIGIN")]
+    pub allowed_origin: Vec<String>,
     /// Cluster driver [swarm]
     #[arg(long, short = 'c', value_name = "NAME", default_value = "swarm")]
     pub cluster_driver: String,
     /// Option of the cluster driver:
-    /// swarm.overcommit=0.05 (share of overcommitted resources), swarm.createretry=0 (retries of a failed create)
+    /// swarm.overcommit=0.05 (share of overcommitted resources), swarm.createretry=0 (retries of a failed create),
+    /// swarm.nameretention=2m (how long the names on an engine that leaves the discovery's list stay taken)
     #[arg(long, value_name = "KEY=VALUE")]
     pub cluster_opt: Vec<String>,
     /// Option of the discovery
@@ -188,6 +206,9 @@ pub struct ServiceArguments {
     /// Requests a second from one client, and twice as many at once; 0 for any number
     #[arg(long, value_name = "N", default_value = "50", value_parser = go::parse_int)]
     pub rate: i64,
+    /// Name by which requests may ask for this service while it listens on the loopback without TLS
+    #[arg(long, value_name = "NAME")]
+    pub allowed_host: Vec<String>,
     #[command(flatten)]
     pub tls: TlsArguments,
     /// Nothing; there is a complaint if something is given

@@ -12,6 +12,8 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::cli::told;
+
 /// A name of a level that does not exist, in the original's words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a valid logrus Level: {0:?}")]
@@ -46,7 +48,7 @@ pub fn start(most: LevelFilter) {
 pub fn fatal(error: &anyhow::Error) {
     let mut line = String::new();
     // Writing to a string does not fail.
-    let _ = write_line(&mut line, "fatal", &format!("{error:#}"), &[]);
+    let _ = write_line(&mut line, "fatal", &told(error), &[]);
     let _ = writeln!(io::stdout().lock(), "{line}");
 }
 

@@ -12,14 +12,17 @@ use tracing::{info, warn};
 use crate::discovery::{self, Discovery};
 use crate::manager::{self, Options, Replication};
 use crate::model::Overcommit;
-use crate::net;
-use crate::scheduler::Filter;
+use crate::net::{self, Allowed};
+use crate::scheduler::{Filter, Strict};
 
 use super::args::ManageArguments;
 use super::checks::{self, Environment, discovery_options, heartbeat, positive_span};
 use super::duration::GoDuration;
 use super::join::stopped;
 use super::{Fatal, go};
+
+/// The driver's option for [`Options::name_retention`].
+const NAME_RETENTION: &str = "swarm.nameretention";
 
 pub fn manage(
     arguments: &ManageArguments,
@@ -63,6 +66,11 @@ fn options(arguments: &ManageArguments, environment: &Environment) -> anyhow::Re
         Ok(count) if count > 0 => count,
         _ => bail!("invalid failure retry count"),
     };
+    let start_interrupted = match arguments.reschedule_start.as_str() {
+        "interrupted" => true,
+        "running" => false,
+        other => bail!("invalid --reschedule-start '{other}': it is interrupted or running"),
+    };
     let discovery = checks::discovery(&arguments.discovery, environment, "manage")?;
     let heartbeat = heartbeat(&arguments.heartbeat)?;
     let discovery_options = discovery_options(&arguments.discovery_opt, arguments.discovery_url.as_ref(), environment)?;
@@ -70,7 +78,12 @@ fn options(arguments: &ManageArguments, environment: &Environment) -> anyhow::Re
     let opened = discovery::open(&discovery, &discovery_options)?;
     let strategy = arguments.strategy.parse()?;
     let filters = filters(&arguments.filter)?;
+    let mut strict = Strict::default();
+    for name in &arguments.strict {
+        strict.enable(name)?;
+    }
     let (overcommit, create_retry) = driver(arguments)?;
+    let name_retention = name_retention(&arguments.cluster_opt)?;
     let replication = match arguments.replication {
         true => Some(replication(arguments, environment, opened.as_ref())?),
         false => None,
@@ -79,15 +92,23 @@ fn options(arguments: &ManageArguments, environment: &Environment) -> anyhow::Re
     Ok(Options {
         strategy,
         filters,
+        strict,
         hosts,
         tls,
         refresh_min,
         refresh_max,
         failure_retry,
+        start_interrupted,
         heartbeat,
         cors: arguments.api_enable_cors,
+        allowed: Allowed {
+            hosts: arguments.allowed_host.clone(),
+            origins: arguments.allowed_origin.clone(),
+            any_origin: false,
+        },
         overcommit,
         create_retry,
+        name_retention,
         discovery_options,
         refresh_on_node_filter: arguments.refresh_on_node_filter,
         container_name_refresh_filter: arguments.container_name_refresh_filter.clone(),
@@ -127,11 +148,11 @@ fn driver(arguments: &ManageArguments) -> anyhow::Result<(Overcommit, u32)> {
         bail!("unsupported cluster {:?}", arguments.cluster_driver);
     }
     let options = &arguments.cluster_opt;
-    let overcommit = match option(options, "swarm.overcommit")? {
+    let overcommit = match option(options, "swarm.overcommit", "number")? {
         Some(text) => overcommit(text.parse().unwrap_or(0.0))?,
         None => Overcommit::DEFAULT,
     };
-    let retry = match option(options, "swarm.createretry")? {
+    let retry = match option(options, "swarm.createretry", "number")? {
         Some(text) => go::parse_int(text).unwrap_or(0),
         None => 0,
     };
@@ -139,6 +160,15 @@ fn driver(arguments: &ManageArguments) -> anyhow::Result<(Overcommit, u32)> {
         bail!("swarm.createretry can not be negative, {retry} is invalid");
     }
     Ok((overcommit, u32::try_from(retry).unwrap_or(u32::MAX)))
+}
+
+/// How long names stay taken whose containers cannot be seen any more; nothing, as in the original, if it is zero.
+fn name_retention(options: &[String]) -> anyhow::Result<Duration> {
+    let Some(text) = option(options, NAME_RETENTION, "duration")? else {
+        return Ok(Options::new("").name_retention);
+    };
+    let span = text.parse::<GoDuration>().ok().and_then(GoDuration::get);
+    span.ok_or_else(|| anyhow!("--cluster-opt {NAME_RETENTION}={text} is no duration; write for example 2m or 0s"))
 }
 
 fn overcommit(fraction: f64) -> anyhow::Result<Overcommit> {
@@ -155,11 +185,11 @@ fn overcommit(fraction: f64) -> anyhow::Result<Overcommit> {
 }
 
 /// The first value that is given for a key. The original crashes on the key alone.
-fn option<'a>(options: &'a [String], key: &str) -> anyhow::Result<Option<&'a str>> {
+fn option<'a>(options: &'a [String], key: &str, kind: &str) -> anyhow::Result<Option<&'a str>> {
     for option in options {
         match option.split_once('=') {
             Some((found, value)) if found == key => return Ok(Some(value)),
-            None if option == key => bail!("--cluster-opt {key} has no value; write {key}=<number>"),
+            None if option == key => bail!("--cluster-opt {key} has no value; write {key}=<{kind}>"),
             _ => {}
         }
     }
@@ -266,6 +296,9 @@ mod tests {
             "--engine-failure-retry=5",
             "--heartbeat=2s",
             "--api-enable-cors",
+            "--allowed-host=a",
+            "--allowed-host=b",
+            "--allowed-origin=http://c",
             "--cluster-opt=swarm.overcommit=0.5",
             "--cluster-opt=swarm.overcommit=0.7",
             "--cluster-opt=swarm.createretry=0x2",
@@ -293,6 +326,11 @@ mod tests {
             failure_retry: 5,
             heartbeat: Duration::from_secs(2),
             cors: true,
+            allowed: Allowed {
+                hosts: vec!["a".to_owned(), "b".to_owned()],
+                origins: vec!["http://c".to_owned()],
+                any_origin: false,
+            },
             overcommit: Overcommit::from_fraction(0.5).expect("within bounds"),
             create_retry: 2,
             discovery_options: [("k", "v=w"), ("token.url", "http://h:1")]

@@ -7,7 +7,7 @@ use tokio::runtime::Builder;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::net::tls;
+use crate::net::{Allowed, tls};
 use crate::tokens::{self, Limits, Options};
 
 use super::args::ServiceArguments;
@@ -64,6 +64,10 @@ fn options(arguments: &ServiceArguments) -> anyhow::Result<Options> {
         data: PathBuf::from(data),
         tls,
         limits,
+        allowed: Allowed {
+            hosts: arguments.allowed_host.clone(),
+            ..Allowed::default()
+        },
     })
 }
 
@@ -90,6 +94,7 @@ mod tests {
             data: "f".into(),
             tls: None,
             limits: Limits::default(),
+            allowed: Allowed::default(),
         };
         assert_eq!(parsed(&[]).expect("options"), expected);
     }
@@ -101,6 +106,7 @@ mod tests {
             "--max-entries=2",
             "--max-connections=3",
             "--rate=0",
+            "--allowed-host=a",
             "--tls",
         ];
         let options = parsed(&[&line[..], &["--tlscert=c", "--tlskey=k"]].concat()).expect("options");
@@ -112,6 +118,7 @@ mod tests {
             ..Limits::default()
         };
         assert_eq!(options.limits, limits);
+        assert_eq!(options.allowed.hosts, ["a"]);
         assert_eq!(options.tls.expect("TLS").cert, PathBuf::from("c"));
     }
 }

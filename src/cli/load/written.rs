@@ -14,7 +14,7 @@ use crate::experiment::{Cell, StrategyRuns, compare, run_cell};
 use crate::load::{self, Measured, Prefix};
 use crate::metrics::{Comparison, Setup};
 use crate::model::Time;
-use crate::report::{self, Align, OutputDir, Placements};
+use crate::report::{self, Align, OutputDir, Placements, ResultSet};
 
 use super::LoadArguments;
 
@@ -41,9 +41,10 @@ pub struct Beside {
 impl Written<'_> {
     /// Simulates what is wanted, and writes the files. What was measured in a closed loop has no metrics, as its times are
     /// not the scenario's; nor has what went to nodes that the scenario does not have.
-    pub fn write(&self, output: &OutputDir) -> anyhow::Result<Option<Beside>> {
+    pub fn write(&self, directory: &OutputDir) -> anyhow::Result<Option<Beside>> {
         let setup = Setup::from_plan(&self.loaded.scenario.plan);
         let mut placements = self.placements()?;
+        let output = directory.replace()?;
         output.write("latencies.csv", &self.latencies()?)?;
         let own = match self.arguments.closed {
             Some(_) => None,
@@ -74,16 +75,15 @@ impl Written<'_> {
             false => output.write("placements.csv", &placements)?,
         }
         match &beside {
-            Some(beside) => self.write_metrics(output, beside)?,
+            Some(beside) => self.write_metrics(&output, beside)?,
             None => {
                 OF_METRICS.iter().try_for_each(|name| output.discard(name))?;
-                write_pictures(output, false, &[], None, "")?;
+                write_pictures(&output, false, &[], None, "")?;
             }
         }
         let mut text = serde_json::to_string_pretty(&self.manifest(beside.as_ref()))?;
         text.push('\n');
-        // Last, so that a directory with a manifest is a whole one.
-        output.write("manifest.json", text.as_bytes())?;
+        output.finish(text.as_bytes())?;
         Ok(beside)
     }
 
@@ -105,7 +105,7 @@ impl Written<'_> {
         })
     }
 
-    fn write_metrics(&self, output: &OutputDir, beside: &Beside) -> anyhow::Result<()> {
+    fn write_metrics(&self, output: &ResultSet<'_>, beside: &Beside) -> anyhow::Result<()> {
         output.write("summary.csv", &report::summary(&beside.all)?)?;
         output.write("timeseries.csv", &report::timeseries(&beside.all)?)?;
         match &beside.comparison {

@@ -92,6 +92,8 @@ pub struct ContainerState {
 pub struct Mount {
     /// The volume's name; empty if it is none.
     pub name: String,
+    /// The path on the host of what is no volume; empty otherwise.
+    pub place: String,
     /// The path in the container.
     pub destination: String,
 }
@@ -111,6 +113,13 @@ pub struct NetworkEndpoint {
     pub ipv4_address: String,
     /// The same for IPv6.
     pub ipv6_address: String,
+}
+
+impl Mount {
+    /// What is mounted: the volume's name, or else the path on the host.
+    pub fn source(&self) -> &str {
+        first([&self.name, &self.place])
+    }
 }
 
 impl ContainerFacts {
@@ -248,6 +257,10 @@ fn mounts(container: &Map) -> Vec<Mount> {
     json::maps(container, "Mounts")
         .map(|mount| Mount {
             name: text(mount, "Name"),
+            place: match json::text(mount, "Name") {
+                "" => text(mount, "Source"),
+                _ => String::new(),
+            },
             destination: text(mount, "Destination"),
         })
         .collect()

@@ -13,6 +13,8 @@ pub struct ImageFacts {
     pub repo_tags: Vec<String>,
     /// Its names by content, `repo@digest`.
     pub repo_digests: Vec<String>,
+    /// The ID of the image that it was built on; empty if that is not known.
+    pub parent: String,
     /// Its labels.
     pub labels: Labels,
     /// When it was built.
@@ -36,6 +38,7 @@ impl ImageFacts {
             id: id.to_owned(),
             repo_tags: json::texts(listed, "RepoTags").map(str::to_owned).collect(),
             repo_digests: json::texts(listed, "RepoDigests").map(str::to_owned).collect(),
+            parent: json::text(listed, "ParentId").to_owned(),
             labels: super::container::labels(json::map(listed, "Labels")),
             created: json::number(listed, "Created").map(Timestamp::from_seconds),
             size_bytes: json::number(listed, "Size")

@@ -1,15 +1,19 @@
 //! Requests about containers, and about commands in them.
 
+use std::borrow::Cow;
+use std::ops::Bound;
+
 use serde_json::{Value, json};
 
 use super::system::{instant, pruned};
 use super::{Answered, Ask, Reply, files, not_found, show};
 use crate::docker::json::{self, Map};
-use crate::docker::{Filters, words};
-use crate::engines::follow::{Attached, Follow, Later, Session, Until};
+use crate::docker::{ContainerFilters, ContainerState, FilteredContainer, PruneFilters, check_create};
+use crate::engines::follow::{Attached, Follow, Later, Session, Until, Wanted};
 use crate::engines::model::Signal;
 use crate::engines::model::container::{Container, read_policy};
 use crate::engines::model::{Model, Refusal};
+use crate::model::Labels;
 use crate::sim::Phase;
 
 pub(super) fn answer(model: &mut Model, ask: &Ask, method: &str, rest: &[&str]) -> Answered {
@@ -17,12 +21,13 @@ pub(super) fn answer(model: &mut Model, ask: &Ask, method: &str, rest: &[&str]) 
         ("GET", ["json" | "ps"]) => list(model, ask),
         ("POST", ["create"]) => create(model, ask),
         ("POST", ["prune"]) => {
-            let filters = ask.filters()?;
+            let now = model.date(model.now());
+            let filters = PruneFilters::new(ask.filters()?, &["label", "label!", "until"], now)?;
             let gone: Vec<String> = model
                 .containers
                 .values()
                 .filter(|container| matches!(container.life.phase(), Phase::Created | Phase::Exited))
-                .filter(|container| filters.labels_match("label", &container.labels))
+                .filter(|container| filters.wants(&container.labels, model.date(container.created)))
                 .map(|container| container.id.clone())
                 .collect();
             for id in &gone {
@@ -40,6 +45,7 @@ pub(super) fn answer(model: &mut Model, ask: &Ask, method: &str, rest: &[&str]) 
 
 fn create(model: &mut Model, ask: &Ask) -> Answered {
     let config = ask.object()?;
+    check_create(&config).map_err(|text| Refusal::new(400, text))?;
     if config.is_empty() {
         return Err(Refusal::new(
             400,
@@ -51,32 +57,34 @@ fn create(model: &mut Model, ask: &Ask) -> Answered {
 }
 
 fn list(model: &Model, ask: &Ask) -> Answered {
-    let filters = ask.filters()?;
-    let fault = |error: crate::docker::FiltersError| Refusal::new(400, error.to_string());
-    let exited = filters.numbers("exited").map_err(fault)?;
+    let filters = ContainerFilters::new(ask.filters()?, &[])?;
     let limit: usize = ask.parameter("limit").parse().unwrap_or(0);
-    let all = ask.flag("all") || limit > 0 || filters.has("status") || filters.has("exited");
-    let earlier = |name: &str| -> Result<Option<crate::model::Time>, Refusal> {
-        let values = filters
-            .values(name)
-            .next()
-            .or(Some(ask.parameter(name)))
-            .filter(|value| !value.is_empty());
-        values
-            .map(|value| Ok(model.containers[&model.find(value)?].created))
-            .transpose()
+    let all = ask.flag("all") || limit > 0 || filters.asks_for_status();
+    let bound = |name: &str| -> Result<Option<crate::model::Time>, Refusal> {
+        let value = filters.values(name).next();
+        value.map(|value| Ok(of_name_or_id(model, value)?.created)).transpose()
     };
-    let (before, since) = (earlier("before")?, earlier("since")?);
+    let (before, since) = (bound("before")?, bound("since")?);
+    let ids = filters.values("id").filter_map(|id| only_with_prefix(model, id));
+    let ids: Option<Vec<&str>> = filters.has("id").then(|| ids.collect());
+    let ancestors = filters
+        .values("ancestor")
+        .filter_map(|reference| model.image(reference));
+    let ancestors: Option<Vec<&str>> = filters
+        .has("ancestor")
+        .then(|| ancestors.map(|image| image.id.as_str()).collect());
     let mut found: Vec<&Container> = model
         .containers
         .values()
-        .filter(|container| all || container.state(model).running)
+        .filter(|container| all || container.is_running())
         .filter(|container| before.is_none_or(|before| container.created < before))
         .filter(|container| since.is_none_or(|since| container.created > since))
+        .filter(|container| ids.as_ref().is_none_or(|ids| ids.contains(&container.id.as_str())))
         .filter(|container| {
-            exited.is_empty() || (container.life.phase() == Phase::Exited && exited.contains(&container.exit_code))
+            let ancestors = ancestors.as_ref();
+            ancestors.is_none_or(|ancestors| ancestors.contains(&container.image_id.as_str()))
         })
-        .filter(|container| is_wanted(model, container, &filters))
+        .filter(|container| filters.wants(&Seen { model, container }))
         .collect();
     found.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.id.cmp(&b.id)));
     if limit > 0 {
@@ -90,37 +98,74 @@ fn list(model: &Model, ask: &Ask) -> Answered {
     Ok(Reply::Json(200, shown.into()))
 }
 
-fn is_wanted(model: &Model, container: &Container, filters: &Filters) -> bool {
-    let by_name = |value: &str| filters.matches("name", value);
-    let by_image = |value: &str| {
-        let image = model.image(value);
-        image.is_some_and(|image| image.id == container.image_id) || value == container.image
-    };
-    let network = |value: &str| {
-        let network = model.network(value);
-        network.is_ok_and(|network| container.is_in(&network.name))
-    };
-    let volume = |value: &str| {
-        let mut mounts = container.mounts.iter();
+/// The container with this name or whole ID.
+fn of_name_or_id<'a>(model: &'a Model, text: &str) -> Result<&'a Container, Refusal> {
+    let name = text.strip_prefix('/').unwrap_or(text);
+    let named = || model.containers.values().find(|container| container.name == name);
+    let found = model.containers.get(text).or_else(named);
+    found.ok_or_else(|| Refusal::new(500, format!("no such container {text}")))
+}
+
+/// The ID that begins so, if it is the only one.
+fn only_with_prefix<'a>(model: &'a Model, prefix: &str) -> Option<&'a str> {
+    let from = model
+        .containers
+        .range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+    let mut found = from.map(|(id, _)| id.as_str()).take_while(|id| id.starts_with(prefix));
+    match (found.next(), found.next()) {
+        (Some(only), None) if !prefix.is_empty() => Some(only),
+        _ => None,
+    }
+}
+
+/// A container as filters look at it.
+struct Seen<'a> {
+    model: &'a Model,
+    container: &'a Container,
+}
+
+impl FilteredContainer for Seen<'_> {
+    fn name(&self) -> &str {
+        &self.container.name
+    }
+
+    fn labels(&self) -> &Labels {
+        &self.container.labels
+    }
+
+    fn state(&self) -> Cow<'_, ContainerState> {
+        Cow::Owned(self.container.state(self.model))
+    }
+
+    fn is_task(&self) -> bool {
+        false
+    }
+
+    fn has_mount(&self, value: &str) -> bool {
+        let mut mounts = self.container.mounts.iter();
         mounts.any(|mount| mount.source == value || mount.target == value)
-    };
-    let published = |value: &str| {
-        let (wanted, protocol) = value.split_once('/').unwrap_or((value, "tcp"));
-        container
-            .ports
-            .iter()
-            .any(|port| port.outside.to_string() == wanted && port.inside.ends_with(protocol))
-    };
-    (!filters.has("id") || filters.values("id").any(|value| container.id.starts_with(value)))
-        && (by_name(&container.name) || by_name(&format!("/{}", container.name)))
-        && filters.labels_match("label", &container.labels)
-        && filters.equals("status", words::state(&container.state(model)))
-        && (!filters.has("ancestor") || filters.values("ancestor").any(by_image))
-        && (!filters.has("network") || filters.values("network").any(network))
-        && (!filters.has("volume") || filters.values("volume").any(volume))
-        && (!filters.has("publish") || filters.values("publish").any(published))
-        && filters.equals("health", "none")
-        && filters.equals("is-task", "false")
+    }
+
+    fn is_in_network(&self, value: &str) -> bool {
+        let mut endpoints = self.container.endpoints.iter();
+        endpoints.any(|endpoint| {
+            let network = self.model.network(&endpoint.network);
+            endpoint.network == value || network.is_ok_and(|network| network.id.starts_with(value))
+        })
+    }
+
+    fn has_published(&self, wanted: &dyn Fn(u16, &str) -> bool) -> bool {
+        let mut ports = self.container.ports.iter();
+        ports.any(|port| wanted(port.outside, show::port_of(&port.inside).1))
+    }
+
+    fn has_exposed(&self, wanted: &dyn Fn(u16, &str) -> bool) -> bool {
+        let mut exposed = self.container.open_ports().into_iter();
+        exposed.any(|port| {
+            let (number, protocol) = show::port_of(&port);
+            wanted(number, protocol)
+        })
+    }
 }
 
 /// The number of a signal by its name or number; 9 if none is given.
@@ -231,13 +276,13 @@ fn about_one(model: &mut Model, ask: &Ask, method: &str, id: &str, rest: &[&str]
             Ok(Reply::TakeOver(Session {
                 attached: Attached::Container { id: id.to_owned(), run },
                 stdin: ask.flag("stdin") && container.open_stdin,
-                output: ask.flag("stdout") || ask.flag("stderr"),
+                wanted: wanted(ask, container),
                 stream: ask.flag("stream"),
                 framed: !container.tty,
                 next: if logs {
-                    container.log_first
+                    container.log.first()
                 } else {
-                    container.next_line()
+                    container.log.next()
                 },
             }))
         }
@@ -304,7 +349,16 @@ fn update(model: &mut Model, ask: &Ask, id: &str) -> Answered {
     }
     container.host = Value::Object(host).to_string().into();
     model.tell_of(id, "update", &[]);
-    Ok(Reply::Json(200, json!({ "Warnings": [] })))
+    Ok(Reply::Json(200, json!({ "Warnings": null })))
+}
+
+/// What a client wants of a container's output; a terminal has only one stream.
+fn wanted(ask: &Ask, container: &Container) -> Wanted {
+    let (output, errors) = (ask.flag("stdout"), ask.flag("stderr"));
+    Wanted {
+        output,
+        errors: errors || (container.tty && output),
+    }
 }
 
 fn logs(model: &Model, ask: &Ask, container: &Container) -> Answered {
@@ -313,7 +367,7 @@ fn logs(model: &Model, ask: &Ask, container: &Container) -> Answered {
     }
     let since = instant(ask, "since")?.map(|date| model.shared.calendar.time(date));
     let until = instant(ask, "until")?.map(|date| model.shared.calendar.time(date));
-    let kept = container.log.len() as u64;
+    let kept = container.log.next() - container.log.first();
     let tail = ask.parameter("tail").parse::<u64>().unwrap_or(kept).min(kept);
     let ends = match (ask.flag("follow"), container.life.phase()) {
         (true, Phase::Running | Phase::Paused | Phase::Restarting | Phase::Starting) => Some(container.awaited_run()),
@@ -323,11 +377,10 @@ fn logs(model: &Model, ask: &Ask, container: &Container) -> Answered {
         raw: true,
         follow: Box::new(Follow::Logs {
             id: container.id.clone(),
-            next: container.log_first + kept - tail,
+            next: container.log.next() - tail,
             ends,
             framed: !container.tty,
-            // Everything is written to the standard output.
-            silent: !ask.flag("stdout"),
+            wanted: wanted(ask, container),
             dated: ask.flag("timestamps"),
             since,
             until,
@@ -362,13 +415,16 @@ pub(super) fn about_exec(model: &mut Model, ask: &Ask, method: &str, rest: &[&st
             let (stdin, framed) = (exec.stdin, !exec.tty);
             model.start_exec(id)?;
             if json::flag(&config, "Detach") {
-                model.end_exec(id);
+                model.end_exec_input(id);
                 return Ok(Reply::Empty(200));
             }
             Ok(Reply::TakeOver(Session {
                 attached: Attached::Exec { id: (*id).to_owned() },
                 stdin,
-                output: true,
+                wanted: Wanted {
+                    output: true,
+                    errors: true,
+                },
                 stream: true,
                 framed,
                 next: 0,

@@ -172,7 +172,8 @@ pub(super) fn load(model: &mut Model, ask: &Ask) -> Answered {
         for layer in json::texts(entry, "Layers") {
             files.unpack("/", uncompressed(&content(layer).unwrap_or_default().into())?)?;
         }
-        let config = base(json::text(entry, "Config")).trim_end_matches(".json").to_owned();
+        let config = normal(json::text(entry, "Config"));
+        let config = base(&config).trim_end_matches(".json").to_owned();
         let is_id = config.len() == 64 && config.bytes().all(|byte| byte.is_ascii_hexdigit());
         let id = if is_id { config } else { files.digest() };
         let tags: Vec<String> = json::texts(entry, "RepoTags").map(str::to_owned).collect();

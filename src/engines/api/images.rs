@@ -6,6 +6,7 @@ use super::system::pruned;
 use super::{Answered, Ask, Reply, files, not_found, show};
 use crate::docker::json;
 use crate::docker::json::Map;
+use crate::docker::{FilteredImage, ImageFilters, PruneFilters, Timestamp};
 use crate::engines::follow::Follow;
 use crate::engines::model::image::{ImageRecord, tagged};
 use crate::engines::model::{Model, Refusal};
@@ -18,13 +19,23 @@ pub(super) fn answer(model: &mut Model, ask: &Ask, method: &str, rest: &[&str]) 
         ("POST", ["create"]) => create(model, ask),
         ("POST", ["load"]) => files::load(model, ask),
         ("POST", ["prune"]) => {
-            let dangling = !ask.filters()?.asks_for("dangling", "false");
+            let filters = ask.filters()?;
+            let dangling = match filters.contains("dangling") {
+                true if filters.equals("dangling", "false") || filters.asks_for("dangling", "0") => false,
+                true if !filters.equals("dangling", "true") && !filters.asks_for("dangling", "1") => {
+                    return Err(Refusal::new(400, "Invalid filter 'dangling'"));
+                }
+                _ => true,
+            };
+            let now = model.date(model.now());
+            let filters = PruneFilters::new(filters, &["dangling", "label", "label!", "until"], now)?;
+            let built = Timestamp::from_seconds(show::image_created());
             let unused = |image: &&ImageRecord| {
                 let used = model
                     .containers
                     .values()
                     .any(|container| container.image_id == image.id);
-                image.complete && !used && (!dangling || image.tags.is_empty())
+                image.complete && !used && filters.wants(&image.labels, built) && (!dangling || image.tags.is_empty())
             };
             let gone: Vec<String> = model
                 .images
@@ -81,62 +92,27 @@ fn history(image: &ImageRecord) -> Value {
 }
 
 fn list(model: &Model, ask: &Ask) -> Answered {
-    let filters = ask.filters()?;
-    let created = |name: &str| {
-        let value = filters.values(name).next();
-        let known = value.map(|value| model.image(value).is_some());
-        match known {
-            Some(false) => Err(Refusal::new(
-                404,
-                format!("No such image: {}", value.unwrap_or_default()),
-            )),
-            found => Ok(found.is_some()),
+    let filters = ImageFilters::new(ask.filters()?, &[], ask.parameter("filter"))?;
+    for value in filters.values("before").chain(filters.values("since")) {
+        if model.image(value).is_none() {
+            return Err(Refusal::new(404, format!("No such image: {}", tagged(value))));
         }
-    };
+    }
     // All images are of the same age, so that none is before or since another.
-    if created("before")? || created("since")? {
+    if filters.has("before") || filters.has("since") {
         return Ok(Reply::Json(200, json!([])));
     }
-    let references: Vec<&str> = filters.values("reference").chain([ask.parameter("filter")]).collect();
-    let references: Vec<&str> = references
-        .into_iter()
-        .filter(|reference| !reference.is_empty())
-        .collect();
-    let named = |image: &ImageRecord| {
-        references.is_empty()
-            || image.tags.iter().any(|tag| {
-                let name = tag.rsplit_once(':').map_or(tag.as_str(), |(name, _)| name);
-                references
-                    .iter()
-                    .any(|pattern| is_like(pattern, tag) || is_like(pattern, name))
-            })
-    };
-    let dangling = |image: &ImageRecord| {
-        let own = if image.tags.is_empty() { "true" } else { "false" };
-        filters
-            .values("dangling")
-            .all(|wanted| matches!(wanted, "1" | "true") == (own == "true"))
-    };
-    let images = model
-        .images
-        .iter()
-        .filter(|image| image.complete && named(image) && dangling(image));
-    let images = images.filter(|image| filters.labels_match("label", &image.labels));
-    let shown: Vec<Value> = images.map(|image| show::image_listed(model, image)).collect();
-    Ok(Reply::Json(200, shown.into()))
-}
-
-/// Whether a name is like a pattern, in which `*` stands for anything but a slash.
-fn is_like(pattern: &str, name: &str) -> bool {
-    let Some((before, after)) = pattern.split_once('*') else {
-        return pattern == name;
-    };
-    let Some(rest) = name.strip_prefix(before) else {
-        return false;
-    };
-    let ends = rest.char_indices().map(|(at, _)| at).chain([rest.len()]);
-    let mut tails = ends.take_while(|at| !rest[..*at].contains('/'));
-    tails.any(|at| is_like(after, &rest[at..]))
+    let shown = model.images.iter().filter(|image| image.complete).filter_map(|image| {
+        let seen = FilteredImage {
+            tags: &image.tags,
+            digests: &image.digests,
+            labels: &image.labels,
+            is_parent: false,
+        };
+        let names = filters.names(&seen, ask.flag("all"))?;
+        Some(show::image_listed(model, image, &names))
+    });
+    Ok(Reply::Json(200, shown.collect()))
 }
 
 fn create(model: &mut Model, ask: &Ask) -> Answered {

@@ -3,30 +3,23 @@
 use serde_json::{Value, json};
 
 use super::{Answered, Ask, Reply, not_found, show};
+use crate::docker::{FilteredNetwork, FilteredVolume, NetworkFilters, PruneFilters, VolumeFilters};
 use crate::engines::model::network::{Network, Volume};
 use crate::engines::model::{Model, Refusal};
 
 pub(super) fn about_networks(model: &mut Model, ask: &Ask, method: &str, rest: &[&str]) -> Answered {
     match (method, rest) {
         ("GET", [] | [""]) => {
-            let filters = ask.filters()?;
-            let used = |network: &Network| {
-                model
-                    .containers
-                    .values()
-                    .any(|container| container.is_in(&network.name))
-            };
+            let filters = NetworkFilters::new(ask.filters()?, &[])?;
             let wanted = |network: &&Network| {
-                let kind = if network.builtin { "builtin" } else { "custom" };
-                filters.matches("name", &network.name)
-                    && (!filters.has("id") || filters.values("id").any(|value| network.id.starts_with(value)))
-                    && filters.equals("driver", &network.driver)
-                    && filters.equals("type", kind)
-                    && filters.equals("scope", "local")
-                    && filters
-                        .values("dangling")
-                        .all(|wanted| matches!(wanted, "1" | "true") != (used(network) || network.builtin))
-                    && filters.labels_match("label", &network.labels)
+                let seen = FilteredNetwork {
+                    name: &network.name,
+                    id: &network.id,
+                    driver: &network.driver,
+                    scope: network.scope(),
+                    labels: &network.labels,
+                };
+                filters.wants(&seen, |_| false, || model.is_used(network))
             };
             let found = model.networks.iter().filter(wanted);
             let shown: Vec<Value> = found.map(|network| show::network(model, network, false)).collect();
@@ -37,10 +30,12 @@ pub(super) fn about_networks(model: &mut Model, ask: &Ask, method: &str, rest: &
             Ok(Reply::Json(201, json!({ "Id": id, "Warning": "" })))
         }
         ("POST", ["prune"]) => {
-            let filters = ask.filters()?;
+            let now = model.date(model.now());
+            let filters = PruneFilters::new(ask.filters()?, &["label", "label!", "until"], now)?;
             let unused = |network: &&Network| {
                 !network.builtin
-                    && filters.labels_match("label", &network.labels)
+                    && filters.wants(&network.labels, model.date(network.created))
+                    && !model.is_used_anywhere(network)
                     && !model
                         .containers
                         .values()
@@ -52,9 +47,11 @@ pub(super) fn about_networks(model: &mut Model, ask: &Ask, method: &str, rest: &
                 .filter(unused)
                 .map(|network| network.name.clone())
                 .collect();
-            for name in &gone {
-                model.remove_network(name)?;
-            }
+            // Another engine may just have removed one that both have.
+            let gone: Vec<String> = gone
+                .into_iter()
+                .filter(|name| model.remove_network(name).is_ok())
+                .collect();
             Ok(Reply::Json(200, json!({ "NetworksDeleted": gone })))
         }
         ("GET", [name]) => Ok(Reply::Json(200, show::network(model, model.network(name)?, true))),
@@ -77,15 +74,18 @@ pub(super) fn about_networks(model: &mut Model, ask: &Ask, method: &str, rest: &
 pub(super) fn about_volumes(model: &mut Model, ask: &Ask, method: &str, rest: &[&str]) -> Answered {
     match (method, rest) {
         ("GET", [] | [""]) => {
-            let filters = ask.filters()?;
+            let filters = VolumeFilters::new(ask.filters()?, &[])?;
             let wanted = |volume: &&Volume| {
-                let used = || model.users_of_volume(&volume.name).next().is_some();
-                (!filters.has("name") || filters.values("name").any(|value| volume.name.contains(value)))
-                    && filters.equals("driver", &volume.driver)
-                    && filters
-                        .values("dangling")
-                        .all(|wanted| matches!(wanted, "1" | "true") != used())
-                    && filters.labels_match("label", &volume.labels)
+                let seen = FilteredVolume {
+                    name: &volume.name,
+                    driver: &volume.driver,
+                    labels: &volume.labels,
+                };
+                filters.wants(
+                    &seen,
+                    |_| false,
+                    || model.users_of_volume(&volume.name).next().is_some(),
+                )
             };
             let found = model.volumes.values().filter(wanted);
             let shown: Vec<Value> = found.map(|volume| show::volume(model, volume)).collect();
@@ -96,9 +96,11 @@ pub(super) fn about_volumes(model: &mut Model, ask: &Ask, method: &str, rest: &[
             Ok(Reply::Json(201, show::volume(model, &volume)))
         }
         ("POST", ["prune"]) => {
-            let filters = ask.filters()?;
+            let now = model.date(model.now());
+            let filters = PruneFilters::new(ask.filters()?, &["label", "label!"], now)?;
             let unused = |volume: &&Volume| {
-                filters.labels_match("label", &volume.labels) && model.users_of_volume(&volume.name).next().is_none()
+                filters.wants(&volume.labels, model.date(volume.created))
+                    && model.users_of_volume(&volume.name).next().is_none()
             };
             let gone: Vec<String> = model
                 .volumes

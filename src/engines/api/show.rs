@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::docker::json::{self, Map};
-use crate::docker::words;
+use crate::docker::{ShownNames, words};
 use crate::engines::model::Model;
-use crate::engines::model::container::{Container, Endpoint, Mount, Port, date_text};
+use crate::engines::model::container::{Container, Endpoint, Mount, date_text};
 use crate::engines::model::image::ImageRecord;
 use crate::engines::model::network::{Network, Volume};
 use crate::model::{Resources, Time};
@@ -41,8 +41,9 @@ fn mounted(mount: &Mount) -> Value {
     }
 }
 
-fn port_of(port: &Port) -> (u64, &str) {
-    let (number, protocol) = port.inside.split_once('/').unwrap_or((&port.inside, "tcp"));
+/// Number and protocol of a port such as `80/tcp`.
+pub fn port_of(port: &str) -> (u16, &str) {
+    let (number, protocol) = port.split_once('/').unwrap_or((port, "tcp"));
     (number.parse().unwrap_or(0), protocol)
 }
 
@@ -80,15 +81,22 @@ fn endpoints(model: &Model, container: &Container) -> Map {
 /// A container in a list.
 pub fn listed(model: &Model, container: &Container, size: bool) -> Value {
     let now = model.date(model.now());
-    let ports = container.ports.iter().map(|port| {
-        let (inside, protocol) = port_of(port);
+    let published = container.ports.iter().map(|port| {
+        let (inside, protocol) = port_of(&port.inside);
         json!({ "IP": port.ip, "PrivatePort": inside, "PublicPort": port.outside, "Type": protocol })
     });
+    let mut ports: Vec<Value> = published.collect();
+    for open in container.open_ports() {
+        if !container.ports.iter().any(|port| port.inside == open) {
+            let (inside, protocol) = port_of(&open);
+            ports.push(json!({ "PrivatePort": inside, "Type": protocol }));
+        }
+    }
     let mut shown = json!({
         "Id": container.id, "Names": [format!("/{}", container.name)], "Image": container.image,
         "ImageID": container.image_id, "Command": container.command.join(" "),
         "Created": model.date(container.created).seconds(),
-        "Ports": ports.collect::<Vec<_>>(), "Labels": container.labels, "State": status(container),
+        "Ports": ports, "Labels": container.labels, "State": status(container),
         "Status": words::status(&container.state(model), now),
         "HostConfig": { "NetworkMode": match container.network_mode().as_str() { "bridge" => "default", mode => mode } },
         "NetworkSettings": { "Networks": endpoints(model, container) },
@@ -103,6 +111,33 @@ pub fn listed(model: &Model, container: &Container, size: bool) -> Value {
     }
     shown
 }
+
+/// What is not shown of a container's `Config` if it says nothing.
+const UNSAID: [&str; 7] = [
+    "NetworkDisabled",
+    "MacAddress",
+    "StopSignal",
+    "StopTimeout",
+    "Healthcheck",
+    "ArgsEscaped",
+    "Shell",
+];
+
+/// What stands in `HostConfig` of who asked for nothing of it.
+const USUAL_HOST: &str = r#"{
+    "Binds": null, "ContainerIDFile": "", "LogConfig": {"Type": "json-file", "Config": {}}, "PortBindings": {},
+    "AutoRemove": false, "VolumeDriver": "", "VolumesFrom": null, "CapAdd": null, "CapDrop": null, "CgroupnsMode": "host",
+    "Dns": [], "DnsOptions": [], "DnsSearch": [], "ExtraHosts": null, "GroupAdd": null, "IpcMode": "private", "Cgroup": "",
+    "Links": null, "OomScoreAdj": 0, "PidMode": "", "Privileged": false, "PublishAllPorts": false,
+    "ReadonlyRootfs": false, "SecurityOpt": null, "UTSMode": "", "UsernsMode": "", "ShmSize": 67108864,
+    "Runtime": "runc", "ConsoleSize": [0, 0], "Isolation": "", "CpuShares": 0, "Memory": 0, "NanoCpus": 0,
+    "CgroupParent": "", "BlkioWeight": 0, "BlkioWeightDevice": [], "BlkioDeviceReadBps": null,
+    "BlkioDeviceWriteBps": null, "BlkioDeviceReadIOps": null, "BlkioDeviceWriteIOps": null, "CpuPeriod": 0,
+    "CpuQuota": 0, "CpuRealtimePeriod": 0, "CpuRealtimeRuntime": 0, "CpusetCpus": "", "CpusetMems": "", "Devices": [],
+    "DeviceCgroupRules": null, "DeviceRequests": null, "KernelMemory": 0, "KernelMemoryTCP": 0, "MemoryReservation": 0,
+    "MemorySwap": 0, "MemorySwappiness": null, "OomKillDisable": false, "PidsLimit": null, "Ulimits": null, "CpuCount": 0,
+    "CpuPercent": 0, "IOMaximumIOps": 0, "IOMaximumBandwidth": 0
+}"#;
 
 /// A container in full.
 pub fn inspected(model: &Model, container: &Container) -> Value {
@@ -129,6 +164,7 @@ pub fn inspected(model: &Model, container: &Container) -> Value {
         ("WorkingDir", json!("")),
         ("Entrypoint", Value::Null),
         ("Labels", json!({})),
+        ("OnBuild", Value::Null),
     ] {
         if json::text(&config, key).is_empty() && json::get(&config, key).is_none_or(|found| found == "") {
             config.insert(key.to_owned(), value);
@@ -152,18 +188,13 @@ pub fn inspected(model: &Model, container: &Container) -> Value {
         "RestartPolicy",
         json!({ "Name": policy, "MaximumRetryCount": limit }),
     );
-    for (key, value) in [
-        ("Binds", Value::Null),
-        ("LogConfig", json!({ "Type": "json-file", "Config": {} })),
-        ("PortBindings", json!({})),
-        ("AutoRemove", json!(false)),
-        ("CpuShares", json!(0)),
-        ("Memory", json!(0)),
-    ] {
-        if json::get(&host, key).is_none() {
-            json::set(&mut host, key, value);
+    for (key, value) in serde_json::from_str::<Map>(USUAL_HOST).unwrap_or_default() {
+        if json::get(&host, &key).is_none() {
+            host.insert(key, value);
         }
     }
+    // What says nothing is left out here, and nowhere else.
+    config.retain(|key, value| !UNSAID.contains(&key.as_str()) || !(value.is_null() || value == false || value == ""));
     let mut ports = Map::new();
     for inside in json::map(&config, "ExposedPorts").into_iter().flat_map(Map::keys) {
         ports.insert(inside.clone(), Value::Null);
@@ -236,13 +267,17 @@ fn shown_labels(image: &ImageRecord) -> Value {
 }
 
 /// An image in a list.
-pub fn image_listed(model: &Model, image: &ImageRecord) -> Value {
+pub fn image_listed(model: &Model, image: &ImageRecord, names: &ShownNames<'_>) -> Value {
+    let (tags, digests) = match names.is_empty() {
+        true => (vec!["<none>:<none>"], vec!["<none>@<none>"]),
+        false => (names.tags.clone(), names.digests.clone()),
+    };
     let users = model
         .containers
         .values()
         .filter(|container| container.image_id == image.id);
     json!({
-        "Id": image.id, "ParentId": "", "RepoTags": image.tags, "RepoDigests": image.digests,
+        "Id": image.id, "ParentId": "", "RepoTags": tags, "RepoDigests": digests,
         "Created": image_created(), "Size": image.size, "VirtualSize": image.size, "SharedSize": -1,
         "Labels": shown_labels(image), "Containers": users.count(),
     })
@@ -296,7 +331,7 @@ pub fn network(model: &Model, network: &Network, full: bool) -> Value {
         }
     }
     json!({
-        "Name": network.name, "Id": network.id, "Created": model.date(network.created).to_string(), "Scope": "local",
+        "Name": network.name, "Id": network.id, "Created": model.date(network.created).to_string(), "Scope": network.scope(),
         "Driver": network.driver, "EnableIPv6": false,
         "IPAM": { "Driver": "default", "Options": null, "Config": subnet.unwrap_or_else(|| json!([])) },
         "Internal": network.internal, "Attachable": network.attachable, "Ingress": false,

@@ -64,7 +64,7 @@ pub(super) fn info(model: &Model) -> Value {
 const USUAL: &str = r#"{
     "Driver": "overlay2", "DriverStatus": [["Backing Filesystem", "extfs"]], "SystemStatus": null,
     "Plugins": {
-        "Volume": ["local"], "Network": ["bridge", "host", "ipvlan", "macvlan", "null"],
+        "Volume": ["local"], "Network": ["bridge", "host", "ipvlan", "macvlan", "null", "overlay"],
         "Authorization": null, "Log": ["json-file"]
     },
     "MemoryLimit": true, "SwapLimit": true, "KernelMemory": true, "CpuCfsPeriod": true, "CpuCfsQuota": true,
@@ -145,7 +145,7 @@ pub(super) fn disk_usage(model: &Model) -> Value {
     });
     json!({
         "LayersSize": images.clone().map(|image| image.size).sum::<u64>(),
-        "Images": images.map(|image| show::image_listed(model, image)).collect::<Vec<_>>(),
+        "Images": images.map(|image| show::image_listed(model, image, &image.names())).collect::<Vec<_>>(),
         "Containers": containers.collect::<Vec<_>>(),
         "Volumes": volumes.collect::<Vec<_>>(),
         "BuildCache": [], "BuilderSize": 0,

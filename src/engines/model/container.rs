@@ -11,7 +11,9 @@ use crate::model::{Labels, Time};
 use crate::scenario::units;
 use crate::sim::{Life, Phase, Restart, RestartDelay};
 
+use super::course::Course;
 use super::files::Files;
+use super::output::Output;
 use super::{Model, Refusal};
 
 /// Label, or variable of the environment, that says how long a container runs each time: `30s`, or `forever`.
@@ -26,9 +28,6 @@ const DELAY: RestartDelay = RestartDelay::Doubling {
     first: Duration::from_millis(100),
     most: Duration::from_secs(60),
 };
-
-/// Lines of output that are kept of a container.
-const LOG_LINES_MAX: usize = 1000;
 
 /// A port that is open while the container runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,15 +66,6 @@ pub struct Mount {
     pub writable: bool,
 }
 
-/// Some output.
-#[derive(Clone, Debug)]
-pub struct Line {
-    /// When it was written.
-    pub time: Time,
-    /// The bytes, a line feed usually the last of them.
-    pub bytes: Vec<u8>,
-}
-
 /// One container.
 #[derive(Debug)]
 pub struct Container {
@@ -106,11 +96,13 @@ pub struct Container {
     pub delay: RestartDelay,
     /// Its class, as an index into the plan's.
     pub class: Option<usize>,
-    /// How long it runs from its start; `None`: until it is stopped.
+    /// How long it runs from its start, if the scenario or its creator says so.
     pub lifetime: Option<Duration>,
     /// When it ends by itself; while it is paused, what was left then.
     pub ends_at: Option<Time>,
-    /// The code with which it ends by itself; `None` leaves it to its class.
+    /// Whether it runs until it is stopped, whatever its command.
+    pub forever: bool,
+    /// The code with which it ends by itself; `None` leaves it to its class or command.
     pub end_code: Option<i64>,
     pub created: Time,
     pub started: Option<Time>,
@@ -124,10 +116,10 @@ pub struct Container {
     /// Input that came before the process was there, and whether there will be no more.
     pub early_input: Vec<u8>,
     pub input_ended: bool,
-    /// The latest output.
-    pub log: std::collections::VecDeque<Line>,
-    /// The number of the first line that is kept.
-    pub log_first: u64,
+    /// What it will still write in this run, in its order.
+    pub course: Course,
+    /// What it has written.
+    pub log: Output,
 }
 
 impl Container {
@@ -158,6 +150,7 @@ impl Container {
             Some(name) => classes.iter().position(|class| class.name == name),
             None => classes.iter().position(|class| super::image::asks_for(class, &image)),
         };
+        let forever = said(LIFETIME) == Some("forever");
         let lifetime = match said(LIFETIME) {
             Some("forever") => None,
             Some(text) => {
@@ -190,6 +183,7 @@ impl Container {
             delay: class.map_or(DELAY, |class| RestartDelay::Fixed(classes[class].restart.delay)),
             class,
             lifetime,
+            forever,
             ends_at: None,
             end_code: said(EXIT_CODE).and_then(|code| code.parse().ok()),
             created: model.now,
@@ -202,8 +196,8 @@ impl Container {
             files: Files::usual(),
             early_input: Vec::new(),
             input_ended: false,
-            log: std::collections::VecDeque::new(),
-            log_first: 0,
+            course: Course::default(),
+            log: Output::default(),
             config: Value::Object(config).to_string().into(),
             host: Value::Object(host).to_string().into(),
             labels,
@@ -235,7 +229,7 @@ impl Container {
     pub fn state(&self, model: &Model) -> ContainerState {
         let date = |time: Option<Time>| time.map(|time| model.date(time));
         ContainerState {
-            running: matches!(self.life.phase(), Phase::Running | Phase::Paused | Phase::Restarting),
+            running: self.is_running(),
             paused: self.life.phase() == Phase::Paused,
             restarting: self.life.phase() == Phase::Restarting,
             dead: false,
@@ -244,6 +238,26 @@ impl Container {
             finished_at: date(self.finished),
             ..ContainerState::default()
         }
+    }
+
+    /// Whether lists show it to who does not ask for all.
+    pub fn is_running(&self) -> bool {
+        matches!(self.life.phase(), Phase::Running | Phase::Paused | Phase::Restarting)
+    }
+
+    /// Its own ports that are open, such as `80/tcp`: none while it does not run.
+    pub fn open_ports(&self) -> std::collections::BTreeSet<String> {
+        if !self.life.is_up() {
+            return std::collections::BTreeSet::new();
+        }
+        let config = self.config();
+        let exposed = json::map(&config, "ExposedPorts")
+            .into_iter()
+            .flat_map(Map::keys)
+            .cloned();
+        exposed
+            .chain(self.ports.iter().map(|port| port.inside.clone()))
+            .collect()
     }
 
     /// The run that an end that is waited for belongs to: this one, or if none is under way, the next.
@@ -262,30 +276,6 @@ impl Container {
     /// Whether the daemon starts it when it is started itself.
     pub fn restarts_with_daemon(&self) -> bool {
         self.policy == Restart::Always && self.runs > 0 && !(self.unless_stopped && self.stopped_by_hand)
-    }
-
-    /// Writes output.
-    pub fn write(&mut self, time: Time, bytes: &[u8]) {
-        if self.log.len() == LOG_LINES_MAX {
-            self.log.pop_front();
-            self.log_first += 1;
-        }
-        self.log.push_back(Line {
-            time,
-            bytes: bytes.to_vec(),
-        });
-    }
-
-    /// The number that its next line of output will have.
-    pub fn next_line(&self) -> u64 {
-        self.log_first + self.log.len() as u64
-    }
-
-    /// The line with this number, or the first one after it that is kept.
-    pub fn line(&self, number: u64) -> Option<(u64, &Line)> {
-        let number = number.max(self.log_first);
-        let place = usize::try_from(number - self.log_first).ok()?;
-        self.log.get(place).map(|line| (number, line))
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 
-use crate::docker::{Filters, Timestamp};
+use crate::docker::{FilteredEvent, Filters, Timestamp, wants_event};
 use crate::model::{Labels, Time};
 
 use super::Model;
@@ -87,25 +87,14 @@ impl Event {
 
     /// Whether a client asked for it.
     pub fn wanted(&self, filters: &Filters) -> bool {
-        let attribute = |name: &str| self.attributes.get(name).map_or("", String::as_str);
-        let about = |kind: &str| {
-            !filters.has(kind)
-                || (self.kind == kind
-                    && filters
-                        .values(kind)
-                        .any(|value| value == attribute("name") || (!value.is_empty() && self.id.starts_with(value))))
+        let event = FilteredEvent {
+            kind: self.kind,
+            action: &self.action,
+            id: &self.id,
+            scope: "local",
+            attributes: &self.attributes,
         };
-        let named = |value: &str| self.action == value || self.action.split(':').next() == Some(value);
-        (!filters.has("type") || filters.values("type").any(|value| value == self.kind))
-            && (!filters.has("event") || filters.values("event").any(named))
-            && (!filters.has("image")
-                || filters
-                    .values("image")
-                    .any(|value| value == attribute("image") || value == self.id || value == attribute("name")))
-            && about("container")
-            && about("network")
-            && about("volume")
-            && filters.labels_match("label", &self.attributes)
+        wants_event(filters, &event)
     }
 }
 

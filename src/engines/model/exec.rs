@@ -1,8 +1,12 @@
-//! Commands that are executed in a container. They write their words, echo what they read, and end.
+//! Commands that are executed in a container: they come to what their programs say, and end where that is not known.
 
 use crate::docker::json::{self, Map};
+use crate::model::Time;
 
-use super::{Model, Refusal};
+use super::course::Course;
+use super::output::Output;
+use super::program::{End, Input};
+use super::{Due, Model, Refusal};
 
 /// Commands that are remembered after their end.
 const KEPT: usize = 64;
@@ -19,7 +23,13 @@ pub struct Exec {
     pub running: bool,
     pub exit_code: i64,
     /// What it has written so far.
-    pub output: Vec<u8>,
+    pub output: Output,
+    /// Variables that it has beside those of its container.
+    variables: Vec<String>,
+    /// What it will still write.
+    course: Course,
+    /// When it ends by itself.
+    ends_at: Option<Time>,
     /// The order in which they were created.
     number: u64,
 }
@@ -68,15 +78,19 @@ impl Model {
                 started: false,
                 running: false,
                 exit_code: 0,
-                output: Vec::new(),
+                output: Output::default(),
+                variables: json::texts(config, "Env").map(str::to_owned).collect(),
+                course: Course::default(),
+                ends_at: None,
                 number: self.numbered,
             },
         );
         Ok(exec)
     }
 
-    /// Starts a command. Without input it ends at once.
+    /// Starts a command.
     pub fn start_exec(&mut self, id: &str) -> Result<(), Refusal> {
+        let now = self.now;
         let Some(exec) = self.execs.get_mut(id) else {
             return Err(Refusal::new(404, format!("No such exec instance: {id}")));
         };
@@ -84,60 +98,72 @@ impl Model {
             return Err(Refusal::new(409, format!("Error: Exec command {id} has already run")));
         }
         (exec.started, exec.running) = (true, true);
-        let (words, code) = said_by(&exec.command);
-        exec.output = words;
-        exec.exit_code = code;
-        let (container, command, stdin) = (exec.container.clone(), exec.command.join(" "), exec.stdin);
+        let input = match exec.stdin || exec.tty {
+            true => Input::Open,
+            false => Input::Nothing,
+        };
+        if let Some(container) = self.containers.get(&exec.container) {
+            let program = container.interpret(&exec.command, &exec.variables, input);
+            exec.ends_at = match program.end {
+                End::Known(after, _) => Some(now + after),
+                // What is not known is taken for a command that only looks at something.
+                End::Open(_) if !exec.stdin => Some(now),
+                End::Open(_) | End::Never => None,
+            };
+            exec.course = Course::of(program.writes, program.end, now);
+            exec.exit_code = exec.course.code;
+        }
+        let (container, command) = (exec.container.clone(), exec.command.join(" "));
         self.tell_of(
             &container,
             &format!("exec_start: {command}"),
             &[("execID", id.to_owned())],
         );
-        if !stdin {
-            self.end_exec(id);
-        }
+        self.exec_goes_on(id);
         Ok(())
+    }
+
+    /// A command writes what is due, and ends if it is time.
+    pub(super) fn exec_goes_on(&mut self, id: &str) {
+        let now = self.now;
+        let Some(exec) = self.execs.get_mut(id).filter(|exec| exec.running) else {
+            return;
+        };
+        while let Some((time, errors, bytes)) = exec.course.take(now) {
+            exec.output.write(time, errors, &bytes, exec.tty);
+        }
+        match (exec.ends_at, exec.course.next()) {
+            (Some(end), _) if end <= now => self.exec_ends(id),
+            (None, None) => {}
+            (end, next) => {
+                let first = end.into_iter().chain(next).min().unwrap_or(Time::MAX);
+                self.plan_at(first, Due::Executed, id, 0);
+            }
+        }
+        self.touch();
     }
 
     /// What a command reads, it writes.
     pub fn feed_exec(&mut self, id: &str, bytes: &[u8]) {
-        if let Some(exec) = self.execs.get_mut(id).filter(|exec| exec.running) {
-            exec.output.extend_from_slice(bytes);
+        let now = self.now;
+        if let Some(exec) = self.execs.get_mut(id).filter(|exec| exec.running && exec.course.reads) {
+            exec.output.echo(now, bytes);
             self.touch();
         }
     }
 
-    /// A command has nothing more to read.
-    pub fn end_exec(&mut self, id: &str) {
-        let Some(exec) = self.execs.get_mut(id).filter(|exec| exec.running) else {
-            return;
-        };
+    /// A command has nothing more to read: one that goes on only for the sake of its input ends.
+    pub fn end_exec_input(&mut self, id: &str) {
+        let reads = self.execs.get(id).is_some_and(|exec| exec.running && exec.course.reads);
+        if reads {
+            self.exec_ends(id);
+        }
+    }
+
+    fn exec_ends(&mut self, id: &str) {
+        let Some(exec) = self.execs.get_mut(id) else { return };
         exec.running = false;
         let (container, code) = (exec.container.clone(), exec.exit_code.to_string());
         self.tell_of(&container, "exec_die", &[("execID", id.to_owned()), ("exitCode", code)]);
-    }
-}
-
-/// What a process with these words writes by itself, and the code that it ends with: `echo` and whatever has no meaning
-/// here writes its words, `sh -c 'exit 3'` ends with 3, shells and `cat` only echo.
-pub(in crate::engines) fn said_by(command: &[String]) -> (Vec<u8>, i64) {
-    let words: Vec<&str> = command.iter().map(String::as_str).collect();
-    match words.as_slice() {
-        [] | ["cat" | "sh" | "bash" | "ash" | "/bin/sh" | "/bin/bash" | "/bin/ash"] => (Vec::new(), 0),
-        [shell, "-c", script] if shell.ends_with("sh") => {
-            let last = script.rsplit(';').next().unwrap_or(script).trim();
-            let code = last.strip_prefix("exit").and_then(|code| code.trim().parse().ok());
-            let words: Vec<String> = script
-                .split(';')
-                .map(str::trim)
-                .filter_map(|part| part.strip_prefix("echo "))
-                .map(|text| format!("{}\n", text.trim_matches(['\'', '"'])))
-                .collect();
-            (words.concat().into_bytes(), code.unwrap_or(0))
-        }
-        ["true" | "sleep" | "top", ..] => (Vec::new(), 0),
-        ["false", ..] => (Vec::new(), 1),
-        ["echo", rest @ ..] => (format!("{}\n", rest.join(" ")).into_bytes(), 0),
-        all => (format!("{}\n", all.join(" ")).into_bytes(), 0),
     }
 }

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+pub use crate::docker::reference::tagged;
+
+use crate::docker::ShownNames;
 use crate::docker::json::Map;
 use crate::model::{Labels, Time};
 use crate::sim::{ClassPlan, Layer, Source};
@@ -49,20 +52,6 @@ pub struct Pulling {
     pub known: bool,
 }
 
-/// A reference with its tag, without what stands for the public registry.
-pub fn tagged(reference: &str) -> String {
-    let short = reference
-        .strip_prefix("docker.io/library/")
-        .or_else(|| reference.strip_prefix("library/"))
-        .or_else(|| reference.strip_prefix("docker.io/"))
-        .unwrap_or(reference);
-    let name = short.rsplit('/').next().unwrap_or(short);
-    match name.contains([':', '@']) {
-        true => short.to_owned(),
-        false => format!("{short}:latest"),
-    }
-}
-
 /// Whether containers of a class are asked for with this image.
 pub fn asks_for(class: &ClassPlan, image: &str) -> bool {
     match &class.source {
@@ -73,6 +62,14 @@ pub fn asks_for(class: &ClassPlan, image: &str) -> bool {
 }
 
 impl ImageRecord {
+    /// All its names.
+    pub fn names(&self) -> ShownNames<'_> {
+        ShownNames {
+            tags: self.tags.iter().map(String::as_str).collect(),
+            digests: self.digests.iter().map(String::as_str).collect(),
+        }
+    }
+
     /// The digest of its content.
     pub fn digest(&self) -> String {
         format!("sha256:{}", hash(&format!("digest/{}", self.id)))

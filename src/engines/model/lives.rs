@@ -6,8 +6,7 @@ use crate::model::{Labels, PortBinding};
 use crate::sim::{Exit, Phase};
 
 use super::container::{Container, Port};
-use super::exec::said_by;
-use super::{DEPARTED_MAX, Due, Model, Refusal};
+use super::{DEPARTED_MAX, Due, Model, Refusal, references};
 
 /// The first of the ports that daemons choose.
 const PORT_FIRST: u16 = 32_768;
@@ -53,6 +52,7 @@ impl Model {
 
     /// Creates a container and gives its ID.
     pub fn create(&mut self, name: &str, mut config: Map) -> Result<String, Refusal> {
+        references::refuse_conflicts(&config)?;
         let image = json::text(&config, "Image").to_owned();
         if image.is_empty() {
             return Err(Refusal::new(400, "No image specified"));
@@ -81,6 +81,7 @@ impl Model {
         if let Some(files) = files {
             container.files = files;
         }
+        self.resolve_references(&mut container)?;
         self.attach_networks(&mut container, networking.as_ref())?;
         self.attach_mounts(&mut container);
         self.containers.insert(id.clone(), container);
@@ -129,6 +130,7 @@ impl Model {
             Phase::Running | Phase::Starting | Phase::Restarting => return Ok(false),
             Phase::Created | Phase::Exited => {}
         }
+        let host_name = self.check_references(id)?;
         let ports = self.open_ports(id)?;
         let latency = self.shared.plan.run.start_latency;
         let Some(container) = self.containers.get_mut(id) else {
@@ -138,7 +140,13 @@ impl Model {
         container.life.start();
         container.generation += 1;
         container.stopped_by_hand = false;
+        self.port_changes += u64::from(!ports.is_empty());
         container.ports = ports;
+        if let Some(name) = host_name {
+            let mut config = container.config();
+            json::set(&mut config, "Hostname", name);
+            container.config = serde_json::Value::Object(config).to_string().into();
+        }
         let generation = container.generation;
         if latency.is_zero() {
             self.container_started(id);
@@ -159,24 +167,19 @@ impl Model {
         container.runs += 1;
         container.started = Some(now);
         container.exit_code = 0;
-        let (words, _) = said_by(&container.command);
-        if !words.is_empty() {
-            container.write(now, &words);
-        }
+        self.set_out(id);
+        let Some(container) = self.containers.get_mut(id) else {
+            return;
+        };
         let early = std::mem::take(&mut container.early_input);
-        if !early.is_empty() {
-            container.write(now, &early);
+        if !early.is_empty() && container.course.reads {
+            container.log.echo(now, &early);
         }
         let input_ended = std::mem::take(&mut container.input_ended);
-        container.ends_at = container.lifetime.map(|lifetime| now + lifetime);
-        let (ends_at, generation) = (container.ends_at, container.generation);
-        if let Some(end) = ends_at {
-            self.plan_at(end, Due::Exited, id, generation);
-        }
         self.join_networks(id);
         self.tell_of(id, "start", &[]);
         if input_ended {
-            self.exit_with(id, 0, None);
+            self.input_ends(id);
         }
     }
 
@@ -194,8 +197,9 @@ impl Model {
         });
         let code = match (container.end_code, fate) {
             (Some(code), _) => code,
-            (None, Some(fate)) => i64::from(fate.failed),
-            (None, None) => said_by(&container.command).1,
+            // The scenario speaks of those whose end it knows.
+            (None, Some(fate)) if container.lifetime.is_some() => i64::from(fate.failed),
+            (None, _) => container.course.code,
         };
         self.exit_with(id, code, fate.and_then(|fate| fate.lifetime));
     }
@@ -214,6 +218,8 @@ impl Model {
         };
         let again = container.life.exited(&exit);
         container.generation += 1;
+        container.write_due(now);
+        container.course.clear();
         container.finished = Some(now);
         container.exit_code = code;
         container.ends_at = None;
@@ -249,6 +255,7 @@ impl Model {
         };
         container.generation += 1;
         container.ends_at = None;
+        container.course.clear();
         container.stopped_by_hand = true;
         if had_process {
             container.finished = Some(now);
@@ -269,6 +276,7 @@ impl Model {
         let Some(container) = self.containers.get_mut(id) else {
             return;
         };
+        self.port_changes += u64::from(!container.ports.is_empty());
         container.ports.clear();
         let removes = container.auto_remove;
         self.execs.retain(|_, exec| !exec.running || exec.container != id);
@@ -297,6 +305,7 @@ impl Model {
             container.generation += 1;
             // What is left of its life is left when it goes on.
             container.ends_at = container.ends_at.map(|end| crate::model::Time::ZERO + (end - now));
+            container.course.pause(now);
             self.tell_of(id, "pause", &[]);
             return Ok(());
         }
@@ -305,10 +314,8 @@ impl Model {
         }
         container.generation += 1;
         container.ends_at = container.ends_at.map(|left| now + (left - crate::model::Time::ZERO));
-        let (ends_at, generation) = (container.ends_at, container.generation);
-        if let Some(end) = ends_at {
-            self.plan_at(end, Due::Exited, id, generation);
-        }
+        container.course.resume(now);
+        self.plan_course(id);
         self.tell_of(id, "unpause", &[]);
         Ok(())
     }
@@ -468,8 +475,10 @@ impl Model {
             return;
         };
         if container.life.phase() == Phase::Running {
-            container.write(now, bytes);
-            self.touch();
+            if container.course.reads {
+                container.log.echo(now, bytes);
+                self.touch();
+            }
         } else if container.early_input.len() + bytes.len() <= EARLY_INPUT_MAX {
             container.early_input.extend_from_slice(bytes);
         }
@@ -482,7 +491,7 @@ impl Model {
         };
         if container.stdin_once && container.open_stdin && !container.tty {
             match container.life.is_up() {
-                true => self.exit_with(id, 0, None),
+                true => self.input_ends(id),
                 false => container.input_ended = true,
             }
         }

@@ -21,7 +21,9 @@ pub struct Network {
     pub attachable: bool,
     pub options: Labels,
     pub created: Time,
-    /// The third number of its addresses, if it has any.
+    /// Whether it spans engines.
+    pub global: bool,
+    /// What its addresses have in common, if it has any: 10.N of one that spans engines, 172.(17+N) of others.
     pub subnet: Option<u8>,
     /// Whether it was there from the start.
     pub builtin: bool,
@@ -51,6 +53,7 @@ impl Network {
             attachable: false,
             options: Labels::new(),
             created: Time::ZERO,
+            global: false,
             subnet,
             builtin: true,
         };
@@ -66,7 +69,15 @@ impl Network {
         let subnet = self.subnet?;
         // The low half of the address; a network has no more.
         let [_, _, high, low] = number.to_be_bytes();
-        Some(Ipv4Addr::new(172, 17_u8.wrapping_add(subnet), high, low))
+        Some(match self.global {
+            true => Ipv4Addr::new(10, subnet, high, low),
+            false => Ipv4Addr::new(172, 17_u8.wrapping_add(subnet), high, low),
+        })
+    }
+
+    /// As clients see it.
+    pub fn scope(&self) -> &'static str {
+        if self.global { "global" } else { "local" }
     }
 }
 
@@ -103,15 +114,12 @@ impl Model {
         }
         let driver = match json::text(config, "Driver") {
             "" | "default" => "bridge",
-            driver @ ("bridge" | "macvlan" | "ipvlan") => driver,
-            "overlay" => {
-                let text = "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect \
-                            this node to swarm and try again.";
-                return Err(Refusal::new(503, text));
-            }
+            driver @ ("bridge" | "macvlan" | "ipvlan" | "overlay") => driver,
             other => return Err(Refusal::new(404, format!("could not find plugin {other}"))),
         };
-        let used = |number: &u8| self.networks.iter().any(|network| network.subnet == Some(*number));
+        let global = driver == "overlay";
+        let local = || self.networks.iter().filter(|network| !network.global);
+        let used = |number: &u8| local().any(|network| network.subnet == Some(*number));
         let Some(subnet) = (1..200).find(|number| !used(number)) else {
             let text = "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the \
                         network";
@@ -119,7 +127,7 @@ impl Model {
         };
         let (name, driver) = (name.to_owned(), driver.to_owned());
         let id = self.new_id("network");
-        self.networks.push(Network {
+        let network = Network {
             id: id.clone(),
             name,
             driver,
@@ -128,9 +136,17 @@ impl Model {
             attachable: json::flag(config, "Attachable"),
             options: texts(json::map(config, "Options")),
             created: self.now,
+            global,
             subnet: Some(subnet),
             builtin: false,
-        });
+        };
+        match global {
+            true => {
+                self.shared.overlays.create(network)?;
+                self.learn_of_overlays();
+            }
+            false => self.networks.push(network),
+        }
         self.tell_of_network(&id, "create", None);
         Ok(id)
     }
@@ -145,16 +161,46 @@ impl Model {
                 format!("{name} is a pre-defined network and cannot be removed"),
             ));
         }
-        let is_in = |container: &&Container| container.life.is_up() && container.is_in(&name);
-        if self.containers.values().any(|container| is_in(&container)) {
+        if self.is_used_by_running(network) {
             return Err(Refusal::new(
                 403,
                 format!("error while removing network: network {name} id {id} has active endpoints"),
             ));
         }
+        if network.global {
+            self.shared.overlays.remove(&id)?;
+        }
         self.tell_of_network(&id, "destroy", None);
         self.networks.retain(|network| network.id != id);
         Ok(())
+    }
+
+    /// Whether a container that runs is in a network, on this engine or, if it spans engines, on another one.
+    pub fn is_used(&self, network: &Network) -> bool {
+        self.is_used_by_running(network) || (network.global && self.shared.overlays.is_used(&network.id))
+    }
+
+    /// The same of containers that do not run, as far as they are on this engine.
+    pub fn is_used_anywhere(&self, network: &Network) -> bool {
+        let mut containers = self.containers.values();
+        containers.any(|container| container.is_in(&network.name))
+            || (network.global && self.shared.overlays.is_used(&network.id))
+    }
+
+    fn is_used_by_running(&self, network: &Network) -> bool {
+        let mut containers = self.containers.values();
+        containers.any(|container| container.life.is_up() && container.is_in(&network.name))
+    }
+
+    /// Takes in what other engines have done to networks that span them.
+    pub(super) fn learn_of_overlays(&mut self) {
+        if self.shared.overlays.version() == self.overlays_seen {
+            return;
+        }
+        let (version, networks) = self.shared.overlays.networks();
+        self.overlays_seen = version;
+        self.networks.retain(|network| !network.global);
+        self.networks.extend(networks);
     }
 
     fn tell_of_network(&mut self, id: &str, action: &str, container: Option<&str>) {
@@ -223,9 +269,16 @@ impl Model {
                 .any(|endpoint| endpoint.network == network && endpoint.address == number)
         };
         // The first is the gateway's.
-        let address = (2..u32::from(u16::MAX)).find(|number| !taken(*number)).unwrap_or(0);
+        let own = || (2..u32::from(u16::MAX)).find(|number| !taken(*number)).unwrap_or(0);
         let Ok(found) = self.network(network) else { return };
         let (network_id, has_addresses) = (found.id.clone(), found.subnet.is_some());
+        let address = match found.global {
+            true => {
+                let name = self.containers.get(id).map_or("", |container| &container.name);
+                self.shared.overlays.join(&network_id, id, name, self.node)
+            }
+            false => own(),
+        };
         if let Some(container) = self.containers.get_mut(id)
             && let Some(endpoint) = container
                 .endpoints
@@ -249,8 +302,13 @@ impl Model {
             }
         }
         for network in left {
-            let found = self.network(&network).map(|network| network.id.clone());
-            if let Ok(network) = found {
+            let found = self
+                .network(&network)
+                .map(|network| (network.id.clone(), network.global));
+            if let Ok((network, global)) = found {
+                if global {
+                    self.shared.overlays.leave(&network, id);
+                }
                 self.tell_of_network(&network, "disconnect", Some(id));
             }
         }
@@ -288,8 +346,14 @@ impl Model {
     /// Takes a container out of a network.
     pub fn disconnect(&mut self, reference: &str, config: &Map) -> Result<(), Refusal> {
         let network = self.network(reference)?;
-        let (name, network_id) = (network.name.clone(), network.id.clone());
-        let id = self.find(json::text(config, "Container"))?;
+        let (name, network_id, global) = (network.name.clone(), network.id.clone(), network.global);
+        let asked = json::text(config, "Container");
+        // Where the network spans engines, the container may be on one that is not there any more.
+        let elsewhere = global && json::flag(config, "Force") && self.find(asked).is_err();
+        if elsewhere && self.shared.overlays.expel(&network_id, asked) {
+            return Ok(());
+        }
+        let id = self.find(asked)?;
         let Some(container) = self.containers.get_mut(&id) else {
             return Err(Refusal::no_container(&id));
         };
@@ -298,6 +362,9 @@ impl Model {
             return Err(Refusal::new(403, text));
         }
         container.endpoints.retain(|endpoint| endpoint.network != name);
+        if global {
+            self.shared.overlays.leave(&network_id, &id);
+        }
         self.tell_of_network(&network_id, "disconnect", Some(&id));
         Ok(())
     }
@@ -401,6 +468,11 @@ impl Model {
             // A local volume is always there to be had.
             if let Ok(volume) = self.create_volume(&config) {
                 mount.source = volume.name;
+            }
+        }
+        for other in self.mounts_of_others(&host) {
+            if !mounts.iter().any(|mount| mount.target == other.target) {
+                mounts.push(other);
             }
         }
         container.mounts = mounts;

@@ -64,6 +64,7 @@ impl Caretaker {
                 () = tokio::time::sleep_until(reopen_at), if !open => {
                     match self.daemon.events().await {
                         Ok(stream) => {
+                            self.manager.forget_ends_if_open(self.id, &self.daemon).await;
                             events = Some(stream);
                             // What happened in between is not told.
                             refresh_at = Instant::now();
@@ -101,6 +102,7 @@ impl Caretaker {
 
     /// First brings up to date what the events are about, and then passes them on: who hears of a container finds it.
     async fn take_in(&mut self, batch: Vec<Map>) -> Found {
+        self.note_ends(&batch).await;
         let mut stale = Stale::default();
         for event in &batch {
             stale.add(event);
@@ -124,7 +126,7 @@ impl Caretaker {
         }
         self.manager.keeper.with(|state| {
             for id in &stale.removed {
-                state.forget_container(self.id, id);
+                state.lose_container(self.id, id);
             }
         });
         // Looks that are due anyway are these.
@@ -157,7 +159,7 @@ impl Caretaker {
             self.refresh_networks().await;
         }
         for id in stale.networks {
-            match self.note(self.daemon.network(&id).await) {
+            match self.noted(self.daemon.network(&id)).await {
                 Ok(network) => self.manager.keeper.with(|state| state.set_network(self.id, network)),
                 Err(problem) if problem.is_not_found() => {
                     self.manager.keeper.with(|state| state.drop_network(Some(self.id), &id));
@@ -166,7 +168,7 @@ impl Caretaker {
             }
         }
         for name in stale.volumes {
-            match self.note(self.daemon.volume(&name).await) {
+            match self.noted(self.daemon.volume(&name)).await {
                 Ok(volume) => self.manager.keeper.with(|state| state.set_volume(self.id, volume)),
                 Err(problem) if problem.is_not_found() => {
                     self.manager.keeper.with(|state| state.drop_volume(self.id, &name));
@@ -200,14 +202,7 @@ async fn next_batch(events: &mut Option<Events>, gathered: &mut Vec<Map>) -> Res
 
 impl Stale {
     fn add(&mut self, event: &Map) {
-        let action = match json::text(event, "Action") {
-            "" => json::text(event, "status"),
-            action => action,
-        };
-        let id = match json::map(event, "Actor").map(|actor| json::text(actor, "ID")) {
-            None | Some("") => json::text(event, "id"),
-            Some(id) => id,
-        };
+        let (action, id) = about(event);
         match json::text(event, "Type") {
             "network" => {
                 let container = json::map(event, "Actor").and_then(|actor| json::map(actor, "Attributes"));
@@ -270,6 +265,19 @@ impl Stale {
         let connected = std::mem::take(&mut self.connected);
         self.networks.extend(connected.into_iter().filter(|id| !is_local(id)));
     }
+}
+
+/// What has happened, and to whom.
+pub(super) fn about(event: &Map) -> (&str, &str) {
+    let action = match json::text(event, "Action") {
+        "" => json::text(event, "status"),
+        action => action,
+    };
+    let id = match json::map(event, "Actor").map(|actor| json::text(actor, "ID")) {
+        None | Some("") => json::text(event, "id"),
+        Some(id) => id,
+    };
+    (action, id)
 }
 
 /// Whether a container is afterwards as it was. Some daemons add what was executed after a colon.

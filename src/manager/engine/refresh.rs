@@ -2,7 +2,7 @@
 //! (`live-manager.md` §5).
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{self, Duration};
 
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
@@ -53,6 +53,7 @@ impl Caretaker {
 
     /// One refresh of everything.
     pub(super) async fn refresh(&mut self, rhythm: &mut Rhythm) -> Found {
+        self.manager.forget_ends_if_stopped(self.id, &self.daemon).await;
         if !self.is_healthy() || rhythm.specified.elapsed() >= SPECIFY_EVERY {
             rhythm.specified = Instant::now();
             match self.specify_again().await {
@@ -101,8 +102,8 @@ impl Caretaker {
                         .engine(self.id)
                         .map(|engine| engine.ip.clone())
                         .unwrap_or_default();
+                    // Its answers have shown that it is there, unless it has failed since.
                     state.register(self.id, facts, ip, now);
-                    state.open(self.id);
                 });
                 self.manager.agree_on_versions();
                 Some(Found::Same)
@@ -128,13 +129,13 @@ impl Caretaker {
     }
 
     pub(super) async fn refresh_volumes(&self) {
-        if let Ok(volumes) = self.note(self.daemon.volumes().await) {
+        if let Ok(volumes) = self.noted(self.daemon.volumes()).await {
             self.manager.keeper.with(|state| state.set_volumes(self.id, volumes));
         }
     }
 
     pub(super) async fn refresh_networks(&self) {
-        if let Ok(networks) = self.note(self.daemon.networks().await) {
+        if let Ok(networks) = self.noted(self.daemon.networks()).await {
             self.manager.keeper.with(|state| state.set_networks(self.id, networks));
         }
     }
@@ -148,12 +149,11 @@ impl Manager {
         daemon: &Daemon,
     ) -> Result<(), CallError> {
         let known = self.keeper.with(|state| state.known_ids(id));
-        let listed = daemon.containers(None).await;
-        self.note(id, &listed);
-        let listed = listed?;
+        let asked = time::Instant::now();
+        let listed = self.noted(id, daemon.containers(None)).await?;
         self.keeper.with(|state| state.forget_missing(id, &known, &listed));
         let changed = self.keeper.with(|state| state.changed_among(id, listed));
-        self.inspect_all(id, daemon, changed).await;
+        self.inspect_all(id, daemon, changed, asked).await;
         Ok(())
     }
 
@@ -167,18 +167,17 @@ impl Manager {
         if let [container] = containers {
             return self.refresh_container(id, daemon, container).await;
         }
-        let listed = daemon.containers(Some(containers)).await;
-        self.note(id, &listed);
-        let listed = listed?;
+        let asked = time::Instant::now();
+        let listed = self.noted(id, daemon.containers(Some(containers))).await?;
         self.keeper.with(|state| {
             for gone in containers
                 .iter()
                 .filter(|container| !listed.iter().any(|entry| json::text(entry, "Id") == **container))
             {
-                state.forget_container(id, gone);
+                state.lose_container(id, gone);
             }
         });
-        self.inspect_all(id, daemon, listed).await;
+        self.inspect_all(id, daemon, listed, asked).await;
         Ok(())
     }
 
@@ -189,43 +188,38 @@ impl Manager {
         daemon: &Daemon,
         container: &String,
     ) -> Result<(), CallError> {
-        let was_known = self.keeper.with(|state| state.knows(id, container));
+        let asked = time::Instant::now();
         let (listed, inspected) = tokio::join!(
-            daemon.containers(Some(std::slice::from_ref(container))),
-            daemon.container(container, false),
+            self.noted_together(id, daemon.containers(Some(std::slice::from_ref(container)))),
+            self.noted_together(id, daemon.container(container, false)),
         );
-        self.note(id, &listed);
-        // A daemon that does not answer has failed once, however much it was asked.
-        let listed = listed?;
-        self.note(id, &inspected);
-        match listed.into_iter().find(|entry| json::text(entry, "Id") == *container) {
-            // Forgotten meanwhile: it has been removed since the daemon described it.
-            Some(_) if was_known && !self.keeper.with(|state| state.knows(id, container)) => {}
-            Some(entry) => self.take_in_inspected(id, daemon, entry, inspected).await,
-            None => self.keeper.with(|state| state.forget_container(id, container)),
+        match listed?.into_iter().find(|entry| json::text(entry, "Id") == *container) {
+            Some(entry) => self.take_in_inspected(id, daemon, entry, inspected, asked).await,
+            None => self.keeper.with(|state| state.lose_container(id, container)),
         }
         Ok(())
     }
 
-    /// Inspects containers and takes in what they are like. Those that are gone by then are left out.
-    async fn inspect_all(self: &Arc<Self>, id: EngineId, daemon: &Daemon, listed: Vec<Map>) {
+    /// Inspects containers that were listed at a time and takes in what they are like. Those that are gone by then are
+    /// left out.
+    async fn inspect_all(self: &Arc<Self>, id: EngineId, daemon: &Daemon, listed: Vec<Map>, asked: time::Instant) {
         let mut waiting = listed.into_iter();
         let mut running = tokio::task::JoinSet::new();
         loop {
             while running.len() < INSPECTIONS
                 && let Some(entry) = waiting.next()
             {
-                let daemon = daemon.clone();
+                let (manager, daemon) = (Arc::clone(self), daemon.clone());
                 running.spawn(async move {
-                    let inspected = daemon.container(json::text(&entry, "Id"), false).await;
+                    let inspecting = daemon.container(json::text(&entry, "Id"), false);
+                    let inspected = manager.noted(id, inspecting).await;
                     (entry, inspected)
                 });
             }
             match running.join_next().await {
                 None => break,
                 Some(Ok((entry, inspected))) => {
-                    self.note(id, &inspected);
-                    self.take_in_inspected(id, daemon, entry, inspected).await;
+                    self.take_in_inspected(id, daemon, entry, inspected, asked).await;
                 }
                 Some(Err(error)) => debug!("Inspecting a container failed: {error}"),
             }
@@ -238,14 +232,15 @@ impl Manager {
         daemon: &Daemon,
         entry: Map,
         inspected: Result<Map, CallError>,
+        asked: time::Instant,
     ) {
         match inspected {
             // Gone since it was listed.
             Err(error) if error.is_not_found() => self
                 .keeper
-                .with(|state| state.forget_container(id, json::text(&entry, "Id"))),
+                .with(|state| state.lose_container(id, json::text(&entry, "Id"))),
             Ok(inspected) => {
-                let observed = self.keeper.with(|state| state.observe(id, entry, &inspected));
+                let observed = self.keeper.with(|state| state.observe(id, entry, &inspected, asked));
                 if let Some(Observed::GivenUp(container)) = observed {
                     self.take_back(id, daemon, &container).await;
                 }
@@ -255,10 +250,11 @@ impl Manager {
     }
 
     /// Removes a container that a daemon has created after its client was told that it would not be.
-    async fn take_back(self: &Arc<Self>, id: EngineId, daemon: &Daemon, container: &str) {
+    pub(in crate::manager) async fn take_back(self: &Arc<Self>, id: EngineId, daemon: &Daemon, container: &str) {
         // Volumes that were made for it alone hold nothing, as it has never run.
-        let removed = daemon.remove_container(container, false, true, false).await;
-        self.note(id, &removed);
+        let removed = self
+            .noted(id, daemon.remove_container(container, false, true, false))
+            .await;
         match removed {
             Ok(()) => {
                 warn!(id = container, "Removed a container that was created after all");
@@ -270,9 +266,7 @@ impl Manager {
 
     /// Reloads the list of images of an engine.
     pub(in crate::manager) async fn refresh_images(self: &Arc<Self>, id: EngineId, daemon: &Daemon) {
-        let images = daemon.images().await;
-        self.note(id, &images);
-        if let Ok(images) = images {
+        if let Ok(images) = self.noted(id, daemon.images()).await {
             let images = images.into_iter().filter_map(ImageRecord::read).collect();
             self.keeper.with(|state| state.set_images(id, images));
         }

@@ -1,5 +1,7 @@
 //! A daemon's first visit: is it one, what is it like, and what is on it already (`live-manager.md` §4).
 
+use std::time::Instant;
+
 use crate::discovery::UNIX;
 use crate::docker::{CallError, DaemonFacts, Events, FactsError};
 
@@ -27,9 +29,11 @@ impl Caretaker {
             .keeper
             .with(|state| state.register(self.id, facts, ip, now));
         // Containers count before the engine is offered to anyone: a port that is taken must be seen to be.
+        let asked;
         let listed = {
             // Of a thousand engines that are found together only so many are read together, to bound what that takes.
             let _turn = self.manager.readers.acquire().await;
+            asked = Instant::now();
             self.refresh_everything().await
         };
         if let Err(error) = listed {
@@ -39,7 +43,7 @@ impl Caretaker {
                 .with(|state| state.suspend(self.id, error.to_string(), now));
             return Err(error.into());
         }
-        self.manager.keeper.with(|state| state.open(self.id));
+        self.manager.keeper.with(|state| state.open(self.id, asked));
         self.manager.agree_on_versions();
         self.manager.announce(self.id, "engine_connect");
         self.manager.welcome_back_later(self.id);
@@ -50,9 +54,9 @@ impl Caretaker {
 
     /// What the daemon says of itself.
     pub(super) async fn specify(&self) -> Result<DaemonFacts, ValidateError> {
-        self.note(self.daemon.negotiate().await)?;
-        let info = self.note(self.daemon.info().await)?;
-        let version = self.note(self.daemon.version().await)?;
+        self.noted(self.daemon.negotiate()).await?;
+        let info = self.noted(self.daemon.info()).await?;
+        let version = self.noted(self.daemon.version()).await?;
         let facts = DaemonFacts::read(&info, &version, &self.address)?;
         for warning in &facts.warnings {
             tracing::warn!(engine = facts.name, "{warning}");

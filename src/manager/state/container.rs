@@ -1,12 +1,11 @@
 //! What clients are shown of a container, kept so that a list of thirty thousand is written without making any anew.
 
-use std::net::IpAddr;
-
 use serde_json::Value;
 
 use crate::docker::facts::NetworkEndpoint;
 use crate::docker::{ContainerFacts, ContainerState, Map, Timestamp, json, words};
-use crate::model::{ContainerIdx, Labels};
+use crate::manager::references::Reference;
+use crate::model::{ContainerIdx, Labels, is_unspecified};
 
 use super::observe::look;
 use super::{Engine, EngineId, State, Tally};
@@ -17,18 +16,23 @@ pub(in crate::manager) struct ContainerRecord {
     /// The daemon's ID.
     pub id: Box<str>,
     pub image: Box<str>,
+    pub image_id: Box<str>,
     pub state: ContainerState,
     /// When it was created, by the manager's clock.
     pub created: Timestamp,
     /// See [`look`].
     pub(super) look: u64,
-    /// Names and destinations of what is mounted.
+    /// Names, or places on the host, and destinations of what is mounted.
     pub mounts: Vec<Box<str>>,
     pub networks: Vec<NetworkEndpoint>,
+    /// Its own ports that are open, with their protocols.
+    pub exposed: Box<[(u16, Box<str>)]>,
     /// Its entry in a list, in JSON, without the opening brace and without its status, which changes with time.
     pub listed: Box<str>,
     /// How to create it anew on another node, if it is to be when its own fails.
     pub revival: Option<Box<Map>>,
+    /// Which containers of the same engine it refers to.
+    pub references: Box<[Reference]>,
 }
 
 /// See [`ContainerRecord::age`].
@@ -51,19 +55,22 @@ impl ContainerRecord {
         ContainerRecord {
             id: facts.id.as_str().into(),
             image: facts.image.as_str().into(),
+            image_id: facts.image_id.as_str().into(),
             state: facts.state.clone(),
             created: facts.created.unwrap_or_default(),
             look: look(&listed),
             mounts: facts
                 .mounts
                 .iter()
-                .flat_map(|mount| [mount.name.as_str(), mount.destination.as_str()])
+                .flat_map(|mount| [mount.source(), mount.destination.as_str()])
                 .filter(|text| !text.is_empty())
                 .map(Into::into)
                 .collect(),
             networks: facts.networks.clone(),
+            exposed: exposed(&listed),
             listed: entry(engine, listed, labels),
             revival: None,
+            references: Box::default(),
         }
     }
 
@@ -109,31 +116,40 @@ fn entry(engine: &Engine, mut listed: Map, labels: &Labels) -> Box<str> {
         .map(|(key, value)| (key.clone(), Value::from(value.as_str())));
     json::set(&mut listed, "Labels", Value::Object(labels.collect()));
     if let Some(Value::Array(ports)) = listed.get_mut("Ports") {
-        for port in ports.iter_mut().filter_map(Value::as_object_mut) {
-            let leads_nowhere = json::get(port, "IP")
-                .and_then(Value::as_str)
-                .is_some_and(is_unspecified);
-            if leads_nowhere {
-                json::set(port, "IP", Value::from(engine.ip.as_str()));
-            }
-        }
-        // One that is bound to all addresses of both families leads to the node once.
-        let mut different: Vec<Value> = Vec::with_capacity(ports.len());
-        for port in std::mem::take(ports) {
-            if !different.contains(&port) {
-                different.push(port);
-            }
-        }
-        *ports = different;
+        lead_to_node(ports, "IP", is_unspecified, &engine.ip);
     }
     // A map of JSON values can always be written.
     let text = serde_json::to_string(&listed).unwrap_or_default();
     text.strip_prefix('{').unwrap_or("}").into()
 }
 
-/// Whether an address stands for every address of its host.
-pub(in crate::manager) fn is_unspecified(address: &str) -> bool {
-    address.parse::<IpAddr>().is_ok_and(|address| address.is_unspecified())
+/// The container's own ports that a list entry names, each once.
+fn exposed(listed: &Map) -> Box<[(u16, Box<str>)]> {
+    let mut exposed: Vec<(u16, Box<str>)> = json::maps(listed, "Ports")
+        .filter_map(|port| {
+            let number = json::number(port, "PrivatePort").and_then(|number| u16::try_from(number).ok())?;
+            Some((number, json::text(port, "Type").into()))
+        })
+        .collect();
+    exposed.dedup();
+    exposed.into()
+}
+
+/// Host ports whose address, below `key`, leads nowhere from outside get the node's. One that is bound to all addresses of
+/// both families leads there once.
+pub(in crate::manager) fn lead_to_node(ports: &mut Vec<Value>, key: &str, is_nowhere: fn(&str) -> bool, ip: &str) {
+    let mut different: Vec<Value> = Vec::with_capacity(ports.len());
+    for mut port in std::mem::take(ports) {
+        if let Some(port) = port.as_object_mut()
+            && is_nowhere(json::text(port, key))
+        {
+            json::set(port, key, ip);
+        }
+        if !different.contains(&port) {
+            different.push(port);
+        }
+    }
+    *ports = different;
 }
 
 impl State {
@@ -182,11 +198,43 @@ impl State {
 
     /// Remembers in which container a command was created.
     pub(in crate::manager) fn add_exec(&mut self, container: ContainerIdx, exec: String) {
-        self.execs.add(container, exec);
+        // It may have been removed since: then its commands are of no interest.
+        if self.cluster.container(container).is_some() {
+            self.execs.add(container, exec);
+        }
     }
 
     /// The container in which a command was created.
     pub(in crate::manager) fn find_exec(&self, exec: &str) -> Option<Placed> {
         self.placed(self.execs.container(exec)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_port_on_all_addresses_leads_to_the_node_once() {
+        let bound = |address: &str| json!({ "HostIp": address, "HostPort": "8080" });
+        let other = json!({ "HostIp": "::", "HostPort": "8081" });
+        for ip in ["10.0.0.1", "fd00::1"] {
+            let mut ports = vec![
+                bound("0.0.0.0"),
+                bound("::"),
+                bound("::ffff:0.0.0.0"),
+                bound("127.0.0.1"),
+                other.clone(),
+            ];
+            lead_to_node(&mut ports, "HostIp", is_unspecified, ip);
+            let expected = [
+                bound(ip),
+                bound("127.0.0.1"),
+                json!({ "HostIp": ip, "HostPort": "8081" }),
+            ];
+            assert_eq!(ports, expected);
+        }
     }
 }

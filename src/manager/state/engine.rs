@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::time::Instant;
 
 use rustc_hash::FxHashMap;
 use tokio_util::sync::CancellationToken;
@@ -10,7 +11,8 @@ use crate::cluster::{NewNode, NodeChange, health_indicator};
 use crate::docker::{CallError, Daemon, DaemonFacts, Map, Timestamp};
 use crate::model::{Bytes, ContainerIdx, Cpus, NodeIdx, Resources};
 
-use super::{ImageRecord, State};
+use super::observe::Gone;
+use super::{End, ImageRecord, State};
 
 /// An engine for as long as discovery names its address. One that is removed and comes back is another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,6 +47,15 @@ pub(in crate::manager) enum Transition {
     Reconnected,
 }
 
+/// How the failures of calls that are made at the same time count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::manager) enum Counts {
+    /// Each of them.
+    Each,
+    /// The first one: the others were sent before it was known.
+    Together,
+}
+
 /// Creates remembered of one engine that were given up without its answer; beyond, the oldest are forgotten.
 const GIVEN_UP_MAX: usize = 1024;
 
@@ -62,6 +73,10 @@ pub(in crate::manager) struct Engine {
     pub ip: String,
     /// Calls in a row that could not reach it.
     pub failures: u32,
+    /// When a call last could not reach it. Answers to calls that were sent before say nothing about it since then.
+    failed_at: Option<Instant>,
+    /// When the last one of the calls was sent that it has answered.
+    answered: Option<Instant>,
     pub last_error: String,
     pub updated_at: Timestamp,
     pub images: Vec<ImageRecord>,
@@ -72,8 +87,14 @@ pub(in crate::manager) struct Engine {
     /// Cancelled when it is healthy no longer; another one each time that it is again.
     pub(in crate::manager) lost: CancellationToken,
     /// The cluster-wide IDs of containers whose creation it has not answered, and which nobody waits for any more.
-    given_up: VecDeque<String>,
+    pub(super) given_up: VecDeque<String>,
+    /// Containers that have been removed from it lately, and when that was known.
+    pub(super) gone: Gone,
     pub(super) containers: FxHashMap<Box<str>, ContainerIdx>,
+    /// It has been told to stop: connections that are open are answered to the last, and new ones are refused.
+    pub(super) closing: bool,
+    /// Why containers of it that are to live on elsewhere have come, or are coming, to their end.
+    pub(super) ends: FxHashMap<Box<str>, End>,
 }
 
 impl Engine {
@@ -86,6 +107,8 @@ impl Engine {
             facts: None,
             ip: String::new(),
             failures: 0,
+            failed_at: None,
+            answered: None,
             last_error: String::new(),
             updated_at: now,
             images: Vec::new(),
@@ -94,7 +117,10 @@ impl Engine {
             clock_skew: 0,
             lost: CancellationToken::new(),
             given_up: VecDeque::new(),
+            gone: Gone::default(),
             containers: FxHashMap::default(),
+            closing: false,
+            ends: FxHashMap::default(),
         }
     }
 
@@ -129,7 +155,7 @@ impl Engine {
 
 impl State {
     /// A daemon has been validated: from now on its engine is a node, though no candidate before [`State::open`]. If it
-    /// is one already, takes in what is new.
+    /// is one already, takes in what is new. The names on a node that gives way to another one are kept for a while.
     pub(in crate::manager) fn register(&mut self, id: EngineId, facts: DaemonFacts, ip: String, now: Timestamp) {
         let overcommit = self.rules.overcommit;
         let Some(engine) = self.engines.get_mut(&id) else {
@@ -157,7 +183,11 @@ impl State {
             }
             None => {
                 let former = engine.node.take();
+                let former_id = engine.id().to_owned();
+                let former_given_up = std::mem::take(&mut engine.given_up);
                 engine.containers.clear();
+                engine.ends.clear();
+                engine.closing = false;
                 engine.images.clear();
                 let node = self.cluster.add_node(NewNode {
                     id: facts.id.clone(),
@@ -172,27 +202,36 @@ impl State {
                 engine.node = Some(node);
                 self.of_node.insert(node, id);
                 if let Some(former) = former {
+                    self.leave(former, &former_id, former_given_up);
                     self.forget_node(former);
                 }
             }
         }
         // Unless a visitor has removed it in between, which the lock excludes, it is still there.
+        let given_up = self.take_given_up(&facts.id);
         if let Some(engine) = self.engines.get_mut(&id) {
+            engine.given_up.extend(given_up);
             engine.facts = Some(facts);
             engine.ip = ip;
             engine.updated_at = now;
         }
     }
 
-    /// What is on an engine is known as well: it may be given containers.
-    pub(in crate::manager) fn open(&mut self, id: EngineId) {
+    /// What is on an engine, asked for since a time, is known as well: it may be given containers.
+    pub(in crate::manager) fn open(&mut self, id: EngineId, asked: Instant) {
         let Some(engine) = self.engines.get_mut(&id) else {
             return;
         };
-        let Some(node) = engine.node else { return };
+        let Some(node) = engine.node.filter(|_| !engine.closing) else {
+            return;
+        };
         engine.set_condition(Condition::Healthy);
-        engine.failures = 0;
-        engine.last_error.clear();
+        if engine.failed_at.is_none_or(|failed| failed < asked) {
+            engine.failures = 0;
+            engine.last_error.clear();
+        }
+        let daemon = engine.id().to_owned();
+        self.return_names(&daemon);
         if !self.cluster.node(node).is_schedulable() {
             self.cluster.update_node(node, NodeChange::Schedulable(true));
         }
@@ -219,9 +258,13 @@ impl State {
 
     /// The outcome of a call to an engine: failures to reach it count, and answers of any kind show that it is there. What
     /// is no answer of a daemon, or was our own fault, says neither (`live-manager.md` §3.1).
+    ///
+    /// An answer counts from when its call was sent: it does not take back a failure that was found out about since then.
     pub(in crate::manager) fn note<T>(
         &mut self,
         id: EngineId,
+        sent: Instant,
+        counts: Counts,
         outcome: &Result<T, CallError>,
         now: Timestamp,
     ) -> Option<Transition> {
@@ -232,15 +275,29 @@ impl State {
             // Has been counted: each call that others found out about would make the next look later.
             Err(CallError::BrokenOff(_)) => return None,
             Err(error) if error.is_unreachable() => {
+                let known = engine.failed_at.is_some_and(|failed| failed >= sent);
+                engine.failed_at = Some(Instant::now());
+                if known && counts == Counts::Together {
+                    return None;
+                }
                 engine.failures = engine.failures.saturating_add(1);
                 engine.last_error = error.to_string();
-                let lost = engine.condition == Condition::Healthy && engine.failures >= failures_max;
+                // One that takes its time for this, and has answered what it was asked later, is there: it is the last
+                // choice until its next answer, and no more.
+                let is_slow = error.is_late() && engine.answered.is_some_and(|answered| answered > sent);
+                let lost = engine.condition == Condition::Healthy && engine.failures >= failures_max && !is_slow;
                 lost.then(|| {
                     engine.set_condition(Condition::Unhealthy);
                     Transition::Disconnected
                 })
             }
+            // Over a connection that was open before: it says nothing about those to come.
+            Ok(_) | Err(_) if engine.closing => return None,
             Ok(_) | Err(_) => {
+                engine.answered = engine.answered.max(Some(sent));
+                if engine.failed_at.is_some_and(|failed| failed >= sent) {
+                    return None;
+                }
                 engine.failures = 0;
                 engine.last_error.clear();
                 (engine.condition == Condition::Unhealthy).then(|| {
@@ -286,7 +343,8 @@ impl State {
         let Some(engine) = self.engines.get(&id) else { return };
         let Some(node) = engine.node else { return };
         let health = match engine.condition {
-            Condition::Healthy => health_indicator(engine.failures, self.rules.failures_max),
+            // One that is healthy may be chosen, if only as the last.
+            Condition::Healthy => health_indicator(engine.failures, self.rules.failures_max).max(1),
             Condition::Pending | Condition::Unhealthy => 0,
         };
         if self.cluster.node(node).health() != health {

@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn commands_go_with_their_container_and_by_age() {
-        let (one, other) = (ContainerIdx(0), ContainerIdx(1));
+        let (one, other) = (ContainerIdx::first(0), ContainerIdx::first(1));
         let mut execs = Execs::default();
         for number in 0..=EXECS_MAX {
             execs.add(one, format!("exec-{number}"));

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
+
 use crate::cluster::{Image, NodeChange, repository};
-use crate::docker::{ImageFacts, Map};
+use crate::docker::{ImageFacts, Map, reference};
 
 use super::{Engine, EngineId, State};
 
@@ -35,6 +37,40 @@ impl ImageRecord {
     /// Whether anybody has given it a name.
     pub(in crate::manager) fn is_tagged(&self) -> bool {
         self.facts.repo_tags.iter().any(|tag| tag != "<none>:<none>")
+    }
+}
+
+impl Engine {
+    /// The image that a reference stands for, as the daemon itself would say.
+    pub(in crate::manager) fn image(&self, reference: &str) -> Option<&ImageRecord> {
+        let images = self.images.iter().map(|image| {
+            let names = [image.facts.repo_tags.as_slice(), image.facts.repo_digests.as_slice()];
+            (image, image.facts.id.as_str(), names)
+        });
+        reference::find(reference, images)
+    }
+
+    /// The IDs of images that references stand for, and of all that were built on them.
+    pub(in crate::manager) fn built_on<'a>(&self, references: impl Iterator<Item = &'a str>) -> FxHashSet<&str> {
+        let meant = references.filter_map(|reference| self.image(reference));
+        let mut found: FxHashSet<&str> = meant.map(|image| image.facts.id.as_str()).collect();
+        let mut last = 0;
+        while found.len() > last {
+            last = found.len();
+            let built_on = self
+                .images
+                .iter()
+                .filter(|image| found.contains(image.facts.parent.as_str()));
+            let built_on: Vec<&str> = built_on.map(|image| image.facts.id.as_str()).collect();
+            found.extend(built_on);
+        }
+        found
+    }
+
+    /// The IDs of images that others were built on.
+    pub(in crate::manager) fn parents(&self) -> FxHashSet<&str> {
+        let parents = self.images.iter().map(|image| image.facts.parent.as_str());
+        parents.filter(|parent| !parent.is_empty()).collect()
     }
 }
 

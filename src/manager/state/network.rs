@@ -6,9 +6,10 @@ use std::ops::Bound;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Value, json};
 
+use crate::docker::facts::NetworkEndpoint;
 use crate::docker::{Map, json};
 
-use super::{Engine, EngineId, State};
+use super::{ContainerRecord, Engine, EngineId, State};
 
 /// Networks with one ID, which may be on several engines.
 #[derive(Clone, Debug)]
@@ -243,6 +244,12 @@ impl State {
         found
     }
 
+    /// Whether a container that runs is in a network.
+    pub(in crate::manager) fn is_network_used(&self, network: &Network<'_>) -> bool {
+        let mut records = network.engines.iter().flat_map(|engine| self.records(*engine));
+        records.any(|(_, _, record)| record.state.running && record.endpoint(network).is_some())
+    }
+
     /// A network as clients are shown it: with the endpoints of the containers on it, which engines no longer list.
     pub(in crate::manager) fn network_in_full(&self, network: &Network<'_>) -> Map {
         let mut shown = network.described.clone();
@@ -250,11 +257,7 @@ impl State {
         for engine in network.engines.iter().filter_map(|id| self.engine(*id)) {
             for (id, container) in engine.known_containers() {
                 let Some(record) = self.record(container) else { continue };
-                // Podman gives the name of a network where Docker gives its ID.
-                let attached = record
-                    .networks
-                    .iter()
-                    .find(|attached| [network.id, network.name].contains(&attached.network_id.as_str()));
+                let attached = record.endpoint(network);
                 if let (Some(attached), Some(known)) = (attached, self.cluster.container(container)) {
                     endpoints.insert(
                         id.to_owned(),
@@ -285,6 +288,15 @@ impl State {
     }
 }
 
+impl ContainerRecord {
+    /// The container's end of a network, if it is in it.
+    fn endpoint(&self, network: &Network<'_>) -> Option<&NetworkEndpoint> {
+        // Podman gives the name of a network where Docker gives its ID.
+        let is_it = |attached: &&NetworkEndpoint| [network.id, network.name].contains(&attached.network_id.as_str());
+        self.networks.iter().find(is_it)
+    }
+}
+
 fn endpoint_id(endpoint: &Value) -> &str {
     endpoint.get("EndpointID").and_then(Value::as_str).unwrap_or("")
 }
@@ -304,6 +316,7 @@ mod tests {
         let rules = Rules {
             overcommit: Overcommit::default(),
             failures_max: 3,
+            name_retention: std::time::Duration::ZERO,
         };
         let rng = rand::rngs::ChaCha8Rng::from_seed([0; 32]);
         let mut state = State::new(Settings::new(crate::scheduler::Strategy::Spread), rules, rng);

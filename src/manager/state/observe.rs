@@ -1,20 +1,47 @@
 //! What daemons report of their containers, taken into the cluster (`live-manager.md` §5.4).
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::time::Instant;
 
 use rustc_hash::FxBuildHasher;
 
 use crate::cluster::{Identity, Report};
 use crate::docker::{ContainerFacts, Map, json};
-use crate::manager::config;
+use crate::manager::{config, references};
 use crate::model::{ContainerIdx, Cpus, NodeIdx, ReschedulePolicy};
 
 use super::{ContainerRecord, EngineId, State};
 
 /// The label that carries a container's cluster-wide ID.
 const SWARM_ID: &str = "com.docker.swarm.id";
+
+/// Containers remembered that have been removed from an engine. Descriptions that are older than so many removals are
+/// not on their way any more.
+const GONE_MAX: usize = 1024;
+
+/// The daemon's IDs of containers that have been removed from an engine, the last ones, and when that was known: a
+/// description that was asked for before must not bring them back.
+#[derive(Debug, Default)]
+pub(super) struct Gone {
+    containers: VecDeque<(Box<str>, Instant)>,
+}
+
+impl Gone {
+    fn add(&mut self, container: &str) {
+        if self.containers.len() >= GONE_MAX {
+            self.containers.pop_front();
+        }
+        self.containers.push_back((container.into(), Instant::now()));
+    }
+
+    /// Whether a container has been removed since a time.
+    fn since(&self, container: &str, asked: Instant) -> bool {
+        let lately = self.containers.iter().rev().take_while(|(_, known)| *known >= asked);
+        lately.into_iter().any(|(gone, _)| **gone == *container)
+    }
+}
 
 /// What a container that was taken in is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,29 +66,49 @@ impl State {
         let listed: HashSet<&str> = listed.iter().map(|entry| json::text(entry, "Id")).collect();
         let gone: Vec<&String> = known.iter().filter(|known| !listed.contains(known.as_str())).collect();
         for gone in gone {
-            self.forget_container(id, gone);
+            self.lose_container(id, gone);
+        }
+    }
+
+    /// A container is gone from an engine, which has removed it by itself if it is about to stop: one with `--rm` is as
+    /// little lost then as any other that is to live on elsewhere.
+    pub(in crate::manager) fn lose_container(&mut self, id: EngineId, container: &str) {
+        if !self.is_interrupted(id, container) {
+            self.forget_container(id, container);
         }
     }
 
     /// A container is gone from an engine.
     pub(in crate::manager) fn forget_container(&mut self, id: EngineId, container: &str) {
         let Some(engine) = self.engine_mut(id) else { return };
+        engine.gone.add(container);
+        engine.ends.remove(container);
         if let Some(gone) = engine.containers.remove(container) {
             self.cluster.remove(gone);
             self.forget_record(gone);
         }
     }
 
-    /// Takes in a container as its engine lists and describes it. `None` if the engine is no longer there, or what it
-    /// says is no description of a container.
-    pub(in crate::manager) fn observe(&mut self, id: EngineId, listed: Map, inspected: &Map) -> Option<Observed> {
+    /// Takes in a container as its engine lists and describes it, which it was asked for at a time. `None` if the engine is
+    /// no longer there, what it says is no description of a container, or the container has been removed since.
+    pub(in crate::manager) fn observe(
+        &mut self,
+        id: EngineId,
+        listed: Map,
+        inspected: &Map,
+        asked: Instant,
+    ) -> Option<Observed> {
         let engine = self.engines.get(&id)?;
         let (node, real) = (engine.node?, Cpus::whole(engine.facts.as_ref()?.cpus));
         let mut facts = ContainerFacts::read(&listed, inspected).ok()?;
+        if engine.gone.since(&facts.id, asked) {
+            return None;
+        }
         facts.shift_times(engine.clock_skew);
         let request = config::request_of_existing(inspected, real);
         let swarm_id = request.labels.get(SWARM_ID).cloned().unwrap_or_default();
         let mut record = ContainerRecord::new(engine, listed, &facts, &request.labels);
+        record.references = references::of(inspected, &request);
         if request.reschedule == ReschedulePolicy::OnNodeFailure {
             record.revival = Some(Box::new(inspected.clone()));
         }
@@ -78,6 +125,8 @@ impl State {
                 aliases: names.collect(),
                 published: facts.published_ports,
             },
+            // One that is created and not started yet is about to need its ports.
+            stopped: !record.state.running && !record.state.restarting && record.state.started_at.is_some(),
         };
         let known = engine.containers.get(facts.id.as_str()).copied();
         let container_id = facts.id.clone();
@@ -98,12 +147,6 @@ impl State {
         self.containers.insert(id, container, record);
         self.engines.get_mut(&id)?.containers.insert(facts.id.into(), container);
         Some(observed)
-    }
-
-    /// Whether a container of an engine is known, if only by its ID.
-    pub(in crate::manager) fn knows(&self, id: EngineId, container: &str) -> bool {
-        self.engine(id)
-            .is_some_and(|engine| engine.containers.contains_key(container))
     }
 
     /// Whether a container of an engine is known as the daemon describes it, and not by its ID alone.

@@ -1,6 +1,7 @@
 //! From a wish to a reservation on a node: the decision, under the lock, and what becomes of it.
 
 use std::convert::Infallible;
+use std::time::Instant;
 
 use rand::TryRng;
 use serde_json::{Value, json};
@@ -8,10 +9,18 @@ use serde_json::{Value, json};
 use crate::cluster::{Identity, Report};
 use crate::docker::Daemon;
 use crate::manager::config::Config;
-use crate::model::{ContainerIdx, Cpus, Request};
+use crate::manager::limits::{self, shortened};
+use crate::model::{ContainerIdx, Cpus, NodeIdx, Request};
 use crate::scheduler::{CreateError, Creation, Outcome, Prepared, swarm_id};
 
 use super::{EngineId, State};
+
+/// Parts of a request, times nodes and containers to compare them with, beyond which it is not explained why nobody takes
+/// a container.
+const EXPLAINED_MAX: u64 = 1_000_000;
+
+/// Characters of a rule, and of what was found instead, that clients are told.
+const TOLD_CHARS_MAX: usize = 256;
 
 /// A generator for explaining why nobody takes a container, for which nothing is drawn.
 #[derive(Clone)]
@@ -48,10 +57,24 @@ pub(in crate::manager) struct Wanted {
 pub(in crate::manager) struct Reserved {
     pub container: ContainerIdx,
     pub engine: EngineId,
+    /// The engine's node when the room was reserved: an engine whose daemon turns out to be another one gets another.
+    pub node: NodeIdx,
     pub engine_name: String,
     pub daemon: Daemon,
     /// The CPUs that the engine really has.
     pub cpus: Cpus,
+}
+
+/// What is known of a container that a daemon says it has created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::manager) enum Confirmed {
+    /// It has the room that was reserved for it, or has been removed again since.
+    Known,
+    /// The same, but the daemon has reported another container for the same wish, which an attempt before this one left
+    /// behind: its ID.
+    Twice(String),
+    /// Its engine has left the cluster since the room was reserved, and what was reserved is free again.
+    Stranded,
 }
 
 /// Why no room was reserved, and what each node says to it, if nodes were asked.
@@ -93,21 +116,23 @@ impl State {
         }
     }
 
-    /// One attempt at finding room.
-    pub(in crate::manager) fn reserve(&mut self, wanted: &Wanted) -> Result<Reserved, Unplaced> {
+    /// One attempt at finding room for what is wanted, as it was prepared without holding up anybody.
+    pub(in crate::manager) fn reserve(&mut self, wanted: &Wanted, asked: &Prepared) -> Result<Reserved, Unplaced> {
+        self.release_names(Instant::now());
         let (scheduler, cluster, rng) = (&mut self.scheduler, &mut self.cluster, &mut self.rng);
         let attempt = wanted
             .creation
-            .attempt(scheduler, cluster, &wanted.name, &wanted.swarm_id, rng);
+            .attempt_as(asked, scheduler, cluster, &wanted.name, &wanted.swarm_id, rng);
         let (container, decision) = attempt.map_err(|error| {
             let rejected = matches!(error, CreateError::Rejected { .. });
-            let nodes = rejected.then(|| self.explain(wanted.creation.asked()));
+            let nodes = if rejected { self.explain(asked) } else { None };
             Unplaced { error, nodes }
         })?;
         match self.engine_of(decision.node) {
             Some((engine_id, engine)) => Ok(Reserved {
                 container,
                 engine: engine_id,
+                node: decision.node,
                 engine_name: engine.name().to_owned(),
                 daemon: engine.daemon.clone(),
                 cpus: engine
@@ -127,14 +152,21 @@ impl State {
     }
 
     /// The daemon has created the container that room was reserved for. What it is like is reported separately.
-    pub(in crate::manager) fn confirm(&mut self, reserved: &Reserved, id: &str) {
-        let Some(container) = self
-            .cluster
-            .container(reserved.container)
-            .filter(|known| known.is_pending())
-        else {
-            return;
+    pub(in crate::manager) fn confirm(&mut self, reserved: &Reserved, id: &str) -> Confirmed {
+        let Some(container) = self.cluster.container(reserved.container) else {
+            return match self.engine_of(reserved.node) {
+                Some(_) => Confirmed::Known,
+                None => Confirmed::Stranded,
+            };
         };
+        if !container.is_pending() {
+            let known = container.id().to_owned();
+            return if known == id {
+                Confirmed::Known
+            } else {
+                Confirmed::Twice(known)
+            };
+        }
         let report = Report {
             request: container.request().clone(),
             name: container.name().into(),
@@ -143,6 +175,7 @@ impl State {
                 swarm_id: container.swarm_id().to_owned(),
                 ..Identity::default()
             },
+            stopped: false,
         };
         let swarm_id = report.identity.swarm_id.clone();
         self.cluster.amend(reserved.container, report);
@@ -150,6 +183,7 @@ impl State {
         if let Some(engine) = self.engine_mut(reserved.engine) {
             engine.containers.insert(id.into(), reserved.container);
         }
+        Confirmed::Known
     }
 
     /// The daemon's ID of the container that room was reserved for, if the daemon has reported it.
@@ -169,15 +203,20 @@ impl State {
         }
     }
 
-    /// What each node says to a request that none of them takes.
-    fn explain(&mut self, request: Request) -> Vec<Verdict> {
-        let prepared: Prepared = self.scheduler.prepare(request.into());
-        let explanation = self.scheduler.explain(&self.cluster, &prepared, &NoDraws);
+    /// What each node says to a request that none of them takes. `None` if it would take long to find out: each node is
+    /// asked for all of it, and everybody else waits.
+    pub(super) fn explain(&self, request: &Prepared) -> Option<Vec<Verdict>> {
+        let asked = 1 + limits::parts(request.request());
+        let known = self.cluster.order().len() as u64 + self.cluster.totals().containers;
+        if known.saturating_mul(asked as u64) > EXPLAINED_MAX {
+            return None;
+        }
+        let explanation = self.scheduler.explain(&self.cluster, request, &NoDraws);
         let verdicts = explanation.nodes.into_iter().map(|explained| Verdict {
             node: self.cluster.node(explained.node).name().to_owned(),
             outcome: explained.outcome,
         });
-        verdicts.collect()
+        Some(verdicts.collect())
     }
 }
 
@@ -198,8 +237,8 @@ impl Verdict {
             Outcome::Refused { filter, refusal } => json!({
                 "node": node,
                 "filter": filter.name(),
-                "rule": refusal.rule,
-                "found": refusal.found,
+                "rule": shortened(&refusal.rule, TOLD_CHARS_MAX),
+                "found": shortened(&refusal.found, TOLD_CHARS_MAX),
             }),
             Outcome::NoRoom { wanted, free } => json!({
                 "node": node,
@@ -215,19 +254,23 @@ impl Verdict {
 impl State {
     /// The node that a container would be given, with the error text if there is none.
     pub(in crate::manager) fn choose(&mut self, request: Request) -> Result<(EngineId, Daemon), String> {
+        limits::check(&request).map_err(|error| error.to_string())?;
         let prepared = self.scheduler.prepare(request.into());
-        let decision = self.scheduler.decide(&self.cluster, &prepared, &mut self.rng);
-        let decision =
-            decision.map_err(|rejection| rejection.message(&prepared, &self.scheduler.settings().filters))?;
+        self.choose_for(&prepared)
+    }
+
+    /// The same for a request that was prepared without holding up anybody.
+    pub(in crate::manager) fn choose_for(&mut self, prepared: &Prepared) -> Result<(EngineId, Daemon), String> {
+        let decision = self.scheduler.decide(&self.cluster, prepared, &mut self.rng);
+        let decision = decision.map_err(|rejection| rejection.message(prepared, &self.scheduler.settings().filters))?;
         let (id, engine) = self.engine_of(decision.node).ok_or("the engine has been removed")?;
         Ok((id, engine.daemon.clone()))
     }
 
     /// Every engine that a container might be given, with the error text if there is none.
-    pub(in crate::manager) fn choose_all(&mut self, request: Request) -> Result<Vec<(EngineId, Daemon)>, String> {
-        let prepared = self.scheduler.prepare(request.into());
-        let ranking = self.scheduler.rank(&self.cluster, &prepared, &mut self.rng);
-        let ranking = ranking.map_err(|rejection| rejection.message(&prepared, &self.scheduler.settings().filters))?;
+    pub(in crate::manager) fn choose_all(&mut self, prepared: &Prepared) -> Result<Vec<(EngineId, Daemon)>, String> {
+        let ranking = self.scheduler.rank(&self.cluster, prepared, &mut self.rng);
+        let ranking = ranking.map_err(|rejection| rejection.message(prepared, &self.scheduler.settings().filters))?;
         let engines = ranking.into_iter().filter_map(|node| self.engine_of(node));
         Ok(engines.map(|(id, engine)| (id, engine.daemon.clone())).collect())
     }

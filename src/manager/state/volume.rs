@@ -32,6 +32,13 @@ impl State {
             .flat_map(|(id, engine)| engine.volumes.iter().map(move |volume| (id, engine, volume)))
     }
 
+    /// Whether any container of an engine has a volume.
+    pub(in crate::manager) fn is_volume_used(&self, id: EngineId, volume: &str) -> bool {
+        // Paths begin with a slash, and names of volumes do not.
+        self.records(id)
+            .any(|(_, _, record)| record.mounts.iter().any(|mount| **mount == *volume))
+    }
+
     /// The volumes that a text may mean, on whichever engines.
     pub(in crate::manager) fn volumes_meant<'a>(
         &'a self,

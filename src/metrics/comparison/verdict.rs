@@ -24,6 +24,11 @@ pub(super) fn sentence(comparison: &MetricComparison, names: &[String]) -> Strin
         Finding::NotRanked => format!("{title}, which is not ranked: {}.", values.list()),
         Finding::Winner(winner) => won(comparison, &values, winner),
         Finding::NoWinner => undecided(comparison, &values),
+        Finding::Overpromised(winner) => format!(
+            "{title}: no winner, since {} promised capacity that nodes do not have: {}.",
+            names[winner],
+            values.list()
+        ),
     }
 }
 

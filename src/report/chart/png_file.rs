@@ -3,10 +3,10 @@
 //! Owns the pixels. Shapes are drawn several times too large and averaged down, because plotters smooths only some
 //! of them. Must not know what the picture shows.
 
-use ab_glyph::{Font, ScaleFont, point};
 use plotters::backend::{BitMapBackend, DrawingBackend};
 use plotters::style::{Color, RGBColor};
 
+use super::outline::Outline;
 use super::picture::{Anchor, Colour, Picture, Point, Shape, Stroke, Text};
 use super::{ChartError, PNG_SCALE, text};
 
@@ -197,10 +197,8 @@ impl Strip<'_> {
 
     fn letters(&mut self, text: &Text) -> Result<(), ChartError> {
         let font = text::font(text.bold)?;
-        let units_per_em = font.units_per_em().unwrap_or(2048.0);
         let em = (text.size * f64::from(SAMPLES)) as f32;
-        // The font reader scales to the height of a line, not to the em.
-        let scaled = font.as_scaled(em * font.height_unscaled() / units_per_em);
+        let scale = em / font.units_per_em();
         let shift = match text.anchor {
             Anchor::Start => 0.0,
             Anchor::Middle => 0.5,
@@ -213,16 +211,17 @@ impl Strip<'_> {
         }
         let mut x = x as f32;
         for letter in text.content.chars() {
-            let mut glyph = scaled.scaled_glyph(letter);
-            glyph.position = point(x, y.round() as f32);
-            x += scaled.h_advance(glyph.id);
-            let Some(outline) = scaled.outline_glyph(glyph) else {
+            let glyph = font.glyph(letter);
+            let mut outline = Outline::default();
+            font.outline(glyph, &mut outline);
+            let drawn = outline.fill(scale, (x, y.round() as f32));
+            x += scale * font.advance(glyph);
+            let Some((corner, letter)) = drawn else {
                 continue;
             };
-            let corner = outline.px_bounds().min;
             let mut result = Ok(());
-            outline.draw(|dx, dy, coverage| {
-                let at = (corner.x as i32 + dx as i32, corner.y as i32 + dy as i32);
+            letter.for_each_pixel_2d(|dx, dy, coverage| {
+                let at = (corner.0 + dx as i32, corner.1 + dy as i32);
                 let colour = rgb(text.colour).mix(f64::from(coverage.clamp(0.0, 1.0)));
                 if result.is_ok() {
                     result = self.canvas.draw_pixel(at, colour.to_backend_color()).map_err(raster);

@@ -5,7 +5,11 @@
 
 use std::sync::LazyLock;
 
-use ab_glyph::{Font, FontRef};
+use skrifa::charmap::Charmap;
+use skrifa::instance::{LocationRef, Size};
+use skrifa::metrics::GlyphMetrics;
+use skrifa::outline::{DrawSettings, OutlineGlyphCollection, OutlinePen};
+use skrifa::{FontRef, GlyphId, MetadataProvider};
 
 use super::ChartError;
 use super::picture::{Anchor, Colour, Picture, Point, Text};
@@ -22,18 +26,62 @@ pub(super) const CAP_HEIGHT: f64 = 0.729;
 /// common letters, the East Asian ones, are one em.
 const MISSING_WIDTH: f64 = 1.0;
 
-static FONTS: LazyLock<Option<[FontRef<'static>; 2]>> = LazyLock::new(|| {
-    let regular = FontRef::try_from_slice(include_bytes!("font/DejaVuSans.ttf")).ok()?;
-    let bold = FontRef::try_from_slice(include_bytes!("font/DejaVuSans-Bold.ttf")).ok()?;
+static FONTS: LazyLock<Option<[Font; 2]>> = LazyLock::new(|| {
+    let regular = Font::read(include_bytes!("font/DejaVuSans.ttf"))?;
+    let bold = Font::read(include_bytes!("font/DejaVuSans-Bold.ttf"))?;
     Some([regular, bold])
 });
 
 /// The built-in font.
-pub(super) fn font(bold: bool) -> Result<&'static FontRef<'static>, ChartError> {
+pub(super) fn font(bold: bool) -> Result<&'static Font, ChartError> {
     FONTS
         .as_ref()
         .map(|fonts| &fonts[usize::from(bold)])
         .ok_or(ChartError::Font)
+}
+
+/// A font, everything in its own units.
+pub(super) struct Font {
+    units_per_em: f32,
+    glyphs: Charmap<'static>,
+    metrics: GlyphMetrics<'static>,
+    outlines: OutlineGlyphCollection<'static>,
+}
+
+impl Font {
+    fn read(bytes: &'static [u8]) -> Option<Font> {
+        let font = FontRef::new(bytes).ok()?;
+        let whole = LocationRef::default();
+        Some(Font {
+            units_per_em: f32::from(font.metrics(Size::unscaled(), whole).units_per_em),
+            glyphs: font.charmap(),
+            metrics: font.glyph_metrics(Size::unscaled(), whole),
+            outlines: font.outline_glyphs(),
+        })
+    }
+
+    /// Units to an em.
+    pub(super) fn units_per_em(&self) -> f32 {
+        self.units_per_em
+    }
+
+    /// The glyph of a letter, [`GlyphId::NOTDEF`] if there is none.
+    pub(super) fn glyph(&self, letter: char) -> GlyphId {
+        self.glyphs.map(letter).unwrap_or(GlyphId::NOTDEF)
+    }
+
+    /// How far the letter after a glyph is.
+    pub(super) fn advance(&self, glyph: GlyphId) -> f32 {
+        self.metrics.advance_width(glyph).unwrap_or(0.0)
+    }
+
+    /// Draws the outline of a glyph, if it has one.
+    pub(super) fn outline(&self, glyph: GlyphId, pen: &mut impl OutlinePen) {
+        if let Some(outline) = self.outlines.get(glyph) {
+            // The built-in fonts are well-formed: a test looks at every letter that charts write.
+            let _ = outline.draw(DrawSettings::unhinted(Size::unscaled(), LocationRef::default()), pen);
+        }
+    }
 }
 
 /// Width of a text in pixels.
@@ -42,14 +90,10 @@ pub(super) fn width(content: &str, size: f64, bold: bool) -> f64 {
     let Ok(font) = font(bold) else {
         return size * content.chars().count() as f64;
     };
-    let units_per_em = f64::from(font.units_per_em().unwrap_or(2048.0));
-    let ems = content.chars().map(|letter| {
-        let glyph = font.glyph_id(letter);
-        if glyph.0 == 0 {
-            MISSING_WIDTH
-        } else {
-            f64::from(font.h_advance_unscaled(glyph)) / units_per_em
-        }
+    let units_per_em = f64::from(font.units_per_em());
+    let ems = content.chars().map(|letter| match font.glyph(letter) {
+        GlyphId::NOTDEF => MISSING_WIDTH,
+        glyph => f64::from(font.advance(glyph)) / units_per_em,
     });
     ems.sum::<f64>() * size
 }
@@ -195,7 +239,7 @@ mod tests {
         for bold in [false, true] {
             let font = font(bold).expect("the built-in font is well-formed");
             for letter in "…−–—±×≤≥≈µμσ★%·⁰¹²³⁴⁵⁶⁷⁸⁹⁻\u{a0}".chars() {
-                assert_ne!(font.glyph_id(letter).0, 0, "{letter:?} is missing");
+                assert_ne!(font.glyph(letter), GlyphId::NOTDEF, "{letter:?} is missing");
             }
         }
     }

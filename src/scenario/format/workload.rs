@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{Bytes, Cpus, PortBinding};
 use crate::scenario::units::Rate;
@@ -90,7 +90,8 @@ pub(in crate::scenario) struct ClassTable {
     pub restart_delay: Text<Duration>,
     /// What happens when the container's node fails. Default: "off".
     pub reschedule: Option<Reschedule>,
-    /// Whether a container that has exited is removed. One that stays keeps its reservation, its slot and its ports.
+    /// Whether a container that has exited is removed. One that stays keeps its reservation, its slot and its ports
+    /// (these not with `stopped-ports` among the corrections in `strict`).
     #[serde(default = "default_remove_on_exit")]
     pub remove_on_exit: bool,
     /// What the client does when no node can take the container. Default: that of `run`.
@@ -214,13 +215,27 @@ pub(in crate::scenario) enum OnRejection {
         #[schemars(range(min = 1))]
         limit: u32,
     },
-    /// It waits in one queue of the whole cluster, first in first out.
+    /// It waits in one queue of the whole cluster, which is tried in order of arrival whenever the cluster changes.
     Queue {
         /// Longest queue; who finds it full gives up. Default: no limit.
         #[serde(default)]
         #[schemars(range(min = 1))]
         limit: Option<u32>,
+        /// Whether it may be placed before those that came earlier.
+        #[serde(default)]
+        discipline: Discipline,
     },
+}
+
+/// Whether a container in the queue may be placed before those that came earlier.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::scenario) enum Discipline {
+    /// Never: one that finds no place holds up all that come after it.
+    #[default]
+    Fifo,
+    /// If no node takes any of those now. No room is held for those that are passed.
+    Backfill,
 }
 
 fn default_backoff() -> Text<Duration> {
@@ -248,6 +263,26 @@ pub(in crate::scenario) struct TraceTable {
     /// The file, relative to the directory of the traces.
     #[schemars(example = &"openb_pod_list_default.csv")]
     pub file: String,
+    /// The time in the trace at which the run starts. Default: 0.
+    pub origin: Option<Origin>,
+}
+
+/// The time in a trace at which the run starts.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(in crate::scenario) enum Origin {
+    /// That of its first row.
+    First(First),
+    /// So many seconds, as the trace counts them. Rows before are left out.
+    Seconds(#[schemars(range(min = 0))] serde_json::Number),
+}
+
+/// The first row.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::scenario) enum First {
+    /// The first row.
+    First,
 }
 
 /// Formats of recorded workloads.

@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use crate::model::Time;
 use crate::scenario::diagnostic::Code;
-use crate::scenario::format::{Arrivals as Written, ClassTable, Lifetime, OnRejection as WrittenRejection};
+use crate::scenario::format::{
+    Arrivals as Written, ClassTable, Discipline as WrittenDiscipline, Lifetime, OnRejection as WrittenRejection,
+};
 use crate::scenario::format::{ScenarioFile, TraceFormat, TraceTable};
 use crate::scenario::path::Path;
 use crate::scenario::trace::{RowRequest, WorkloadFormat};
-use crate::sim::{Arrivals, ClassPlan, ImagePlan, OnRejection, Restart, RestartPlan, Sampler, Source};
+use crate::sim::{Arrivals, ClassPlan, Discipline, ImagePlan, OnRejection, Restart, RestartPlan, Sampler, Source};
 
+use super::names::Images;
 use super::request::{self, Template};
-use super::{PLAIN_NAMES, Report, Traces, amount, is_plain_name};
+use super::{PLAIN_NAMES, Report, Traces, amount, is_plain_name, window};
 
 /// More containers than this at one instant would not fit into memory.
 const MOST_AT_ONCE: u64 = 100_000_000;
@@ -35,6 +38,7 @@ pub(super) fn classes(
         .on_rejection
         .as_ref()
         .map(|written| on_rejection(written, &run_path, report));
+    let images = Images::new(images);
     let mut classes = Vec::new();
     for (name, class) in &file.workload {
         let path = path.key(name);
@@ -42,8 +46,12 @@ pub(super) fn classes(
             let message = format!("{name:?} cannot be the name of a class");
             report.error_at_key(Code::Impossible, &path, message).help = Some(PLAIN_NAMES.to_owned());
         }
+        if u64::from(class.replicas) > MOST_AT_ONCE {
+            let message = format!("more than {MOST_AT_ONCE} containers would be asked for at once");
+            report.impossible(&path.key("replicas"), message, "simulate a part of the workload");
+        }
         request::doubt(class, &path, report);
-        super::names::check_image(class.image.as_deref(), images, &path.key("image"), report);
+        images.check(class.image.as_deref(), &path.key("image"), report);
         let own = class
             .on_rejection
             .as_ref()
@@ -170,9 +178,15 @@ fn trace(
     };
     let read = file.read_workload(format, traces.lenient, &|row| template.request(row));
     let mut trace = read.content;
-    let path = path.key("file");
+    let (trace_path, path) = (path.clone(), path.key("file"));
     let complained = !read.complaints.is_empty();
     report.extend(read.complaints, &path);
+    let all = trace.rows.len();
+    let earlier = table.origin.as_ref().map(|origin| {
+        let origin = window::origin(origin, &trace.rows, &trace_path.key("origin"), report);
+        window::shift(&mut trace.rows, origin)
+    });
+    let first = trace.rows.first().map(|row| row.at);
     trace.rows.retain(|row| window.contains(&row.at));
     if let Some(limit) = class.limit {
         trace.rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -180,9 +194,14 @@ fn trace(
     if let Some(lifetime) = lifetime {
         trace.rows.iter_mut().for_each(|row| row.lifetime = lifetime);
     }
+    if let Some(earlier) = earlier
+        .as_ref()
+        .filter(|earlier| earlier.rows > 0 && !trace.rows.is_empty())
+    {
+        window::tell_earlier(earlier, all, &trace_path.key("origin"), report);
+    }
     if trace.rows.is_empty() && !complained {
-        let help = "it has only a header, or all rows are outside `start` and `stop`";
-        report.impossible(&path, "the trace has no rows", help);
+        window::tell_empty(all, first, earlier.as_ref(), &path, report);
     }
     Source::Trace(Arc::new(trace))
 }
@@ -288,7 +307,13 @@ fn restart(class: &ClassTable, path: &Path, report: &mut Report<'_>) -> RestartP
 fn on_rejection(written: &WrittenRejection, path: &Path, report: &mut Report<'_>) -> OnRejection {
     match written {
         WrittenRejection::Drop {} => OnRejection::Drop,
-        WrittenRejection::Queue { limit } => OnRejection::Queue { limit: *limit },
+        WrittenRejection::Queue { limit, discipline } => OnRejection::Queue {
+            limit: *limit,
+            discipline: match discipline {
+                WrittenDiscipline::Fifo => Discipline::Fifo,
+                WrittenDiscipline::Backfill => Discipline::Backfill,
+            },
+        },
         WrittenRejection::Retry {
             backoff,
             factor,

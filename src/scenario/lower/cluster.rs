@@ -1,6 +1,6 @@
 //! `[cluster]` and `[images]`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
 
@@ -257,15 +257,14 @@ fn listed(table: &NodeTable, path: &Path, traces: &mut Traces<'_>, report: &mut 
 /// Complains once for each group that repeats names.
 fn check_unique(nodes: &[NodePlan], path: &Path, report: &mut Report<'_>) {
     let mut groups: HashMap<&str, &str> = HashMap::with_capacity(nodes.len());
-    let mut complained: Vec<&str> = Vec::new();
+    let mut complained: HashSet<&str> = HashSet::new();
     for node in nodes {
         let Some(first) = groups.insert(&node.name, &node.group) else {
             continue;
         };
-        if complained.contains(&node.group.as_str()) {
+        if !complained.insert(&node.group) {
             continue;
         }
-        complained.push(&node.group);
         let message = match first == node.group {
             true => format!("two nodes of group `{first}` are named {:?}", node.name),
             false => format!("a node of group `{first}` is named {:?} as well", node.name),

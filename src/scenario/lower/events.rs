@@ -8,6 +8,9 @@ use crate::sim::{Action, EventPlan, Misconduct, NodePlan, Sampler, When};
 
 use super::{Report, amount, selector};
 
+/// More changes of nodes than this, a failure of so many nodes at once being so many, would not fit into memory.
+const MOST_CHANGES: u64 = 10_000_000;
+
 /// The events, in order.
 pub(super) fn events(
     tables: &[EventTable],
@@ -16,10 +19,12 @@ pub(super) fn events(
     nodes_are_complete: bool,
     report: &mut Report<'_>,
 ) -> Vec<EventPlan> {
+    let nodes = selector::Nodes::new(nodes);
     let mut events = Vec::new();
+    let mut changes = 0_u64;
     for (index, table) in tables.iter().enumerate() {
         let path = Path::root().key("events").index(index);
-        let (selected, vain) = selector::select(&table.common.nodes, cluster, nodes);
+        let (selected, vain) = selector::select(&table.common.nodes, cluster, &nodes);
         // Those that are not there may be among the missing ones.
         for vain in vain.into_iter().filter(|_| nodes_are_complete) {
             let path = vain
@@ -27,6 +32,16 @@ pub(super) fn events(
                 .into_iter()
                 .fold(path.key("nodes"), |path, step| path.then(step));
             report.error(Code::Dangling, &path, vain.message).help = Some(vain.help);
+        }
+        let times = match &table.action {
+            EventAction::Flap { times, .. } => u64::from(*times),
+            _ => 1,
+        };
+        changes = changes.saturating_add(times.saturating_mul(selected.len() as u64));
+        if changes > MOST_CHANGES {
+            let message = format!("there would be more than {MOST_CHANGES} events of nodes");
+            report.impossible(&path, message, "name fewer nodes, fewer `times` or fewer events");
+            break;
         }
         events.push(EventPlan {
             nodes: selected,

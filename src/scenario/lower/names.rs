@@ -1,12 +1,12 @@
 //! Names that refer to something elsewhere in the scenario, and amounts that have to fit somewhere.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::model::{Bytes, Resources, Time};
 use crate::scenario::diagnostic::Code;
 use crate::scenario::format::{ClassTable, ScenarioFile};
 use crate::scenario::path::Path;
-use crate::scenario::suggest::{enumerate, nearest, ticked};
+use crate::scenario::suggest::enumerate_ticked;
 use crate::scheduler::{Expression, Filter, Operator, Strict};
 use crate::sim::{Action, Arrivals, ClassPlan, End, ImagePlan, Plan, Sampler, Source, When};
 
@@ -20,14 +20,16 @@ const INDEX: &str = "{index}";
 pub(super) fn check(file: &ScenarioFile, plan: &Plan, nodes_are_complete: bool, report: &mut Report<'_>) {
     let workload = Path::root().key("workload");
     let offered = offer(plan);
+    let offered_further = offer_further(plan);
     let node_labels = node_labels(plan);
+    let names = ContainerNames::new(&plan.classes);
     for ((name, class), class_plan) in file.workload.iter().zip(&plan.classes) {
         let path = workload.key(name);
-        references(name, class, &plan.classes, &path, report);
+        references(name, class, &names, &path, report);
         if nodes_are_complete {
             constraints(class, &node_labels, &path, report);
             capacity(class_plan, offered, &path, report);
-            further_resources(class, class_plan, plan, &path, report);
+            further_resources(class, class_plan, plan, &offered_further, &path, report);
         }
         if let (Source::Synthetic { start, .. }, Some(end)) = (&class_plan.source, last_instant(plan))
             && *start >= end
@@ -40,12 +42,14 @@ pub(super) fn check(file: &ScenarioFile, plan: &Plan, nodes_are_complete: bool, 
         }
     }
     let groups = Path::root().key("cluster").key("nodes");
+    let images = Images::new(&plan.images);
+    let joining = joining(plan);
     for (group, table) in &file.cluster.nodes {
         for (index, image) in table.images.iter().enumerate() {
             let path = groups.key(group).key("images").index(index);
-            check_image(Some(image), &plan.images, &path, report);
+            images.check(Some(image), &path, report);
         }
-        if !table.present && !joins(group, plan) {
+        if !table.present && !joining.contains(group.as_str()) {
             let warning = report.warning(
                 Code::NoEffect,
                 &groups.key(group),
@@ -70,28 +74,67 @@ fn last_instant(plan: &Plan) -> Option<Time> {
     }
 }
 
-fn joins(group: &str, plan: &Plan) -> bool {
-    let mut joining = plan.events.iter().filter(|event| matches!(event.action, Action::Join));
-    joining.any(|event| event.nodes.iter().any(|node| plan.nodes[*node].group == group))
+/// The groups of which some node joins.
+fn joining(plan: &Plan) -> HashSet<&str> {
+    let joining = plan.events.iter().filter(|event| matches!(event.action, Action::Join));
+    let nodes = joining.flat_map(|event| &event.nodes);
+    nodes.map(|node| plan.nodes[*node].group.as_str()).collect()
 }
 
-/// Doubts an image that is not listed but nearly is.
-pub(super) fn check_image(image: Option<&str>, images: &[ImagePlan], path: &Path, report: &mut Report<'_>) {
-    let Some(image) = image.filter(|image| images.iter().all(|known| known.name != *image)) else {
-        return;
-    };
-    if let Some(near) = nearest(image, images.iter().map(|image| image.name.as_str())) {
-        let message = format!("the image {image:?} is not listed in [images], so that its pull takes no time");
-        report.warning(Code::Suspicious, path, message).help = Some(format!("did you mean {near:?}?"));
+/// The listed images.
+pub(super) struct Images<'p> {
+    list: &'p [ImagePlan],
+    names: HashSet<&'p str>,
+}
+
+impl<'p> Images<'p> {
+    /// These.
+    pub fn new(list: &'p [ImagePlan]) -> Images<'p> {
+        Images {
+            list,
+            names: list.iter().map(|image| image.name.as_str()).collect(),
+        }
+    }
+
+    /// Doubts an image that is not listed but nearly is.
+    pub fn check(&self, image: Option<&str>, path: &Path, report: &mut Report<'_>) {
+        let Some(image) = image.filter(|image| !self.names.contains(image)) else {
+            return;
+        };
+        let names = self.list.iter().map(|image| image.name.as_str());
+        if let Some(near) = report.suggestions.nearest("image", image, names) {
+            let message = format!("the image {image:?} is not listed in [images], so that its pull takes no time");
+            report.warning(Code::Suspicious, path, message).help = Some(format!("did you mean {near:?}?"));
+        }
+    }
+}
+
+/// What containers will be called.
+struct ContainerNames<'p> {
+    classes: HashMap<&'p str, &'p ClassPlan>,
+    sorted: Vec<&'p str>,
+    /// A trace gives names of its own, so that any name may be right.
+    are_given: bool,
+}
+
+impl<'p> ContainerNames<'p> {
+    fn new(classes: &'p [ClassPlan]) -> ContainerNames<'p> {
+        let is_named = |class: &ClassPlan| match &class.source {
+            Source::Trace(trace) => trace.rows.iter().any(|row| row.name.is_some()),
+            Source::Synthetic { .. } => false,
+        };
+        let mut sorted: Vec<&str> = classes.iter().map(|class| class.name.as_str()).collect();
+        sorted.sort_unstable();
+        ContainerNames {
+            classes: classes.iter().map(|class| (class.name.as_str(), class)).collect(),
+            sorted,
+            are_given: classes.iter().any(is_named),
+        }
     }
 }
 
 /// Containers by the classes they belong to, as far as their names are foreseeable.
-fn references(name: &str, class: &ClassTable, classes: &[ClassPlan], path: &Path, report: &mut Report<'_>) {
-    let is_named = |class: &ClassPlan| match &class.source {
-        Source::Trace(trace) => trace.rows.iter().any(|row| row.name.is_some()),
-        Source::Synthetic { .. } => false,
-    };
+fn references(name: &str, class: &ClassTable, names: &ContainerNames<'_>, path: &Path, report: &mut Report<'_>) {
     let all = |list: &[String], key: &str| -> Vec<(String, Path)> {
         let list = list.iter().enumerate();
         // What follows the colon is an alias or a mode.
@@ -110,20 +153,20 @@ fn references(name: &str, class: &ClassTable, classes: &[ClassPlan], path: &Path
         .as_deref()
         .and_then(|network| network.strip_prefix("container:"));
     wanted.extend(joined.map(|text| (text.to_owned(), path.key("network"))));
-    if wanted.is_empty() || classes.iter().any(is_named) {
+    if names.are_given {
         return;
     }
-    let known: HashMap<&str, &ClassPlan> = classes.iter().map(|class| (class.name.as_str(), class)).collect();
     for (text, path) in wanted {
         // A manager also takes NODE/NAME.
         let text = text.rsplit('/').next().unwrap_or_default();
-        if let Err((message, help)) = resolve(text, name, &known) {
+        if let Err((message, help)) = resolve(text, name, names, report) {
             report.error(Code::Dangling, &path, message).help = Some(help);
         }
     }
 }
 
-fn resolve(text: &str, own: &str, classes: &HashMap<&str, &ClassPlan>) -> Result<(), (String, String)> {
+fn resolve(text: &str, own: &str, names: &ContainerNames<'_>, report: &mut Report<'_>) -> Result<(), (String, String)> {
+    let classes = &names.classes;
     let instance = text.replace(INDEX, "1");
     let parts = instance.rsplit_once('-').and_then(|(class, number)| {
         let is_number = number.bytes().all(|byte| byte.is_ascii_digit()) && !number.starts_with('0');
@@ -131,16 +174,14 @@ fn resolve(text: &str, own: &str, classes: &HashMap<&str, &ClassPlan>) -> Result
     });
     let Some((class, number)) = parts else {
         let prefix = instance.rsplit_once('-').map_or(instance.as_str(), |(class, _)| class);
-        let mut names: Vec<&str> = classes.keys().copied().collect();
-        names.sort_unstable();
-        let near = classes.contains_key(instance.as_str()).then_some(instance.as_str());
-        let help = match near.or_else(|| nearest(prefix, names.iter().copied())) {
+        let names = &names.sorted;
+        let near = classes.contains_key(instance.as_str()).then(|| instance.clone());
+        let help = match near.or_else(|| report.suggestions.nearest("class", prefix, names.iter().copied())) {
             Some(near) => format!("the containers of class `{near}` are named `{near}-1`, `{near}-2` and so on"),
             None => {
-                let names: Vec<String> = names.iter().map(|name| ticked(name)).collect();
                 format!(
                     "containers are named CLASS-1, CLASS-2 and so on, and the classes are {}",
-                    enumerate(&names)
+                    enumerate_ticked(names)
                 )
             }
         };
@@ -191,15 +232,20 @@ fn node_labels(plan: &Plan) -> BTreeSet<&str> {
 /// Doubts hard constraints on labels that no node ever has.
 fn constraints(class: &ClassTable, labels: &BTreeSet<&str>, path: &Path, report: &mut Report<'_>) {
     for (word, text, path) in request::expressions(class, path) {
+        if word != "constraint" {
+            continue;
+        }
         let Ok(expression) = Expression::parse(&text, Strict::default()) else {
             continue;
         };
-        if word != "constraint" || expression.key() == "node" || labels.contains(expression.key()) {
+        if expression.key() == "node" || labels.contains(expression.key()) {
             continue;
         }
         // A node without the label satisfies `!=`, a soft constraint is dropped, and `*` matches the missing label.
         let is_vain = expression.operator() == Operator::Equal && !expression.is_soft() && expression.value() != "*";
-        let near = nearest(expression.key(), labels.iter().copied());
+        let near = report
+            .suggestions
+            .nearest("label", expression.key(), labels.iter().copied());
         if !is_vain && near.is_none() {
             continue;
         }
@@ -214,6 +260,16 @@ fn offer(plan: &Plan) -> Resources {
     offers.fold(Resources::ZERO, |most, offer| {
         Resources::new(most.cpus.max(offer.cpus), most.memory.max(offer.memory))
     })
+}
+
+/// The most units of each further resource that any one node has.
+fn offer_further(plan: &Plan) -> HashMap<&str, u64> {
+    let mut most = HashMap::new();
+    for (name, amount) in plan.nodes.iter().flat_map(|node| &node.extra) {
+        let known = most.entry(name.as_str()).or_insert(*amount);
+        *known = (*known).max(*amount);
+    }
+    most
 }
 
 /// Doubts requests for more CPU or memory than any node can ever offer.
@@ -281,7 +337,14 @@ fn roughly(memory: Bytes) -> String {
 }
 
 /// Doubts further resources that nobody has or nobody looks at.
-fn further_resources(class: &ClassTable, class_plan: &ClassPlan, plan: &Plan, path: &Path, report: &mut Report<'_>) {
+fn further_resources(
+    class: &ClassTable,
+    class_plan: &ClassPlan,
+    plan: &Plan,
+    offered: &HashMap<&str, u64>,
+    path: &Path,
+    report: &mut Report<'_>,
+) {
     let mut wanted: BTreeMap<&str, (u64, Path)> = BTreeMap::new();
     if let Source::Trace(trace) = &class_plan.source {
         for (name, amount) in trace.requests.iter().flat_map(|request| &request.extra) {
@@ -293,11 +356,7 @@ fn further_resources(class: &ClassTable, class_plan: &ClassPlan, plan: &Plan, pa
         wanted.insert(name, (*amount, path.key("resources").key(name)));
     }
     for (name, (amount, path)) in wanted {
-        let offers = plan.nodes.iter().flat_map(|node| &node.extra);
-        let most = offers
-            .filter(|(offered, _)| offered == name)
-            .map(|(_, amount)| *amount)
-            .max();
+        let most = offered.get(name).copied();
         if !plan.run.filters.contains(&Filter::Resources) {
             let message = format!("no filter looks at the resource `{name}`");
             let help = "add \"resources\" to the `filters` of [run]".to_owned();

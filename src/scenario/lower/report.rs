@@ -3,10 +3,13 @@
 use crate::scenario::diagnostic::{Code, Diagnostic};
 use crate::scenario::document::{Document, Spot};
 use crate::scenario::path::Path;
+use crate::scenario::suggest::Suggestions;
 
 /// Complaints as they are found.
 pub(in crate::scenario) struct Report<'d> {
     document: &'d Document,
+    /// What was probably meant by names that do not exist.
+    pub suggestions: Suggestions,
     list: Vec<(Path, Diagnostic)>,
 }
 
@@ -15,6 +18,7 @@ impl<'d> Report<'d> {
     pub fn new(document: &'d Document) -> Report<'d> {
         Report {
             document,
+            suggestions: Suggestions::default(),
             list: Vec::new(),
         }
     }

@@ -140,7 +140,11 @@ pub(super) fn doubt(class: &ClassTable, path: &Path, report: &mut Report<'_>) {
         if word == "reschedule" {
             continue;
         }
-        if let Err(reason) = Expression::parse(&text, Strict::default()) {
+        let parsed = match word {
+            "whitelist" => Expression::parse_whitelist(&text),
+            _ => Expression::parse(&text, Strict::default()),
+        };
+        if let Err(reason) = parsed {
             let message = format!("the scheduler rejects every request with this {word}: {reason}");
             let help = "expressions have the form KEY==VALUE or KEY!=VALUE, a soft one KEY==~VALUE";
             report.warning(Code::BadExpression, &path, message).help = Some(help.to_owned());
@@ -153,7 +157,7 @@ pub(super) fn doubt(class: &ClassTable, path: &Path, report: &mut Report<'_>) {
             let warning = report.warning(
                 Code::NoEffect,
                 &path,
-                "the scheduler ignores a label that is no JSON list of strings",
+                "the scheduler ignores a label that is no JSON list",
             );
             warning.help = Some("write it like this: '[\"zone==a\"]'".to_owned());
         }

@@ -1,5 +1,6 @@
 //! `[run]`: mostly when to end.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::model::Time;
@@ -17,6 +18,8 @@ use super::amount::most_written;
 const DEFAULT_SAMPLES: u32 = 200;
 /// The default interval where nothing says how long the run will take.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(30);
+/// More repetitions than this tell no more, and all their records are kept.
+const MOST_REPETITIONS: u32 = 100_000;
 /// More samples than this would not fit into memory.
 const MOST_SAMPLES: u128 = 10_000_000;
 
@@ -28,6 +31,16 @@ pub(super) fn run(table: &RunTable, classes: &[ClassPlan], events: &[EventPlan],
             &path.key("seed"),
             "the seeds of the repetitions do not fit into 64 bits",
             "use a smaller seed",
+        );
+    }
+    if table.repetitions > MOST_REPETITIONS {
+        report.impossible(
+            &path.key("repetitions"),
+            format!(
+                "{} are more than the {MOST_REPETITIONS} that are possible",
+                table.repetitions
+            ),
+            "a hundred make intervals narrow",
         );
     }
     let duration = table.duration.map(|duration| duration.0);
@@ -81,9 +94,10 @@ pub(super) fn run(table: &RunTable, classes: &[ClassPlan], events: &[EventPlan],
 }
 
 fn unique<T>(list: &[Named<T>], name: impl Fn(&T) -> &'static str, what: &str, path: &Path, report: &mut Report<'_>) {
+    let mut seen = HashSet::new();
     for (index, item) in list.iter().enumerate() {
         let item = name(&item.0);
-        if list[..index].iter().any(|earlier| name(&earlier.0) == item) {
+        if !seen.insert(item) {
             let message = format!("the {what} `{item}` is there twice");
             report.error(Code::Duplicate, &path.index(index), message);
         }
@@ -163,7 +177,7 @@ fn sample_interval(
     let path = path.key("sample");
     if given.is_zero() {
         report.impossible(&path, "the interval must be above zero", "leave it out for the default");
-    } else if duration.is_some_and(|duration| duration.as_nanos() / given.as_nanos() > MOST_SAMPLES) {
+    } else if duration.unwrap_or_else(|| foreseeable(classes, events)).as_nanos() / given.as_nanos() > MOST_SAMPLES {
         report.impossible(
             &path,
             format!("there would be more than {MOST_SAMPLES} samples"),

@@ -1,5 +1,7 @@
 //! Which nodes an event is about.
 
+use std::collections::HashMap;
+
 use regex::Regex;
 
 use crate::scenario::format::{ClusterTable, NodeSelector};
@@ -38,10 +40,32 @@ impl Vain {
     }
 }
 
+/// The nodes of a plan, with those of every name and of every group: lists of events name one node each.
+pub(super) struct Nodes<'p> {
+    list: &'p [NodePlan],
+    names: HashMap<&'p str, Vec<usize>>,
+    groups: HashMap<&'p str, Vec<usize>>,
+}
+
+impl<'p> Nodes<'p> {
+    /// These.
+    pub fn new(list: &'p [NodePlan]) -> Nodes<'p> {
+        let (mut names, mut groups) = (HashMap::new(), HashMap::new());
+        for (position, node) in list.iter().enumerate() {
+            names.entry(node.name.as_str()).or_insert_with(Vec::new).push(position);
+            groups
+                .entry(node.group.as_str())
+                .or_insert_with(Vec::new)
+                .push(position);
+        }
+        Nodes { list, names, groups }
+    }
+}
+
 /// The nodes that are meant, in the order of the plan, and the parts of the selector that are in vain.
 ///
 /// Labels are those that nodes have from the start.
-pub(super) fn select(selector: &NodeSelector, cluster: &ClusterTable, nodes: &[NodePlan]) -> (Vec<usize>, Vec<Vain>) {
+pub(super) fn select(selector: &NodeSelector, cluster: &ClusterTable, nodes: &Nodes<'_>) -> (Vec<usize>, Vec<Vain>) {
     match selector {
         NodeSelector::Pattern(pattern) => by_pattern(pattern, None, nodes),
         NodeSelector::Patterns(patterns) => {
@@ -56,10 +80,12 @@ pub(super) fn select(selector: &NodeSelector, cluster: &ClusterTable, nodes: &[N
             (found, vain)
         }
         NodeSelector::Group(selector) => {
-            let found = positions(nodes, |node| node.group == selector.group);
+            let found = nodes.groups.get(selector.group.as_str()).cloned().unwrap_or_default();
             (found, unknown_group(&selector.group, cluster))
         }
-        NodeSelector::Label(selector) => by_label(&selector.label, selector.value.as_deref().unwrap_or("*"), nodes),
+        NodeSelector::Label(selector) => {
+            by_label(&selector.label, selector.value.as_deref().unwrap_or("*"), nodes.list)
+        }
     }
 }
 
@@ -68,13 +94,18 @@ fn positions(nodes: &[NodePlan], is_wanted: impl Fn(&NodePlan) -> bool) -> Vec<u
     found.map(|(index, _)| index).collect()
 }
 
-fn by_pattern(text: &str, step: Option<Segment>, nodes: &[NodePlan]) -> (Vec<usize>, Vec<Vain>) {
-    let pattern = glob(text);
-    let found = positions(nodes, |node| pattern.is_match(&node.name));
+fn by_pattern(text: &str, step: Option<Segment>, nodes: &Nodes<'_>) -> (Vec<usize>, Vec<Vain>) {
+    let found = if text.contains('*') {
+        let pattern = glob(text);
+        positions(nodes.list, |node| pattern.is_match(&node.name))
+    } else {
+        nodes.names.get(text).cloned().unwrap_or_default()
+    };
     if !found.is_empty() {
         return (found, Vec::new());
     }
     let names: Vec<&str> = nodes
+        .list
         .iter()
         .map(|node| node.name.as_str())
         .take(MOST_SEARCHED)
@@ -90,7 +121,7 @@ fn unknown_group(group: &str, cluster: &ClusterTable) -> Vec<Vain> {
     if cluster.nodes.contains_key(group) {
         return Vec::new();
     }
-    let names: Vec<&str> = cluster.nodes.keys().map(String::as_str).collect();
+    let names: Vec<&str> = cluster.nodes.keys().map(String::as_str).take(MOST_SEARCHED).collect();
     let step = Segment::Key("group".to_owned());
     vec![Vain::new(
         Some(step),

@@ -24,7 +24,7 @@ const NAMES: [&str; 10] = [
     "ports",
 ];
 /// What precedes the name of a further resource.
-const RESOURCE: &str = "resource.";
+pub(super) const RESOURCE: &str = "resource.";
 
 /// Where the columns are.
 pub(super) struct CsvColumns {

@@ -7,7 +7,7 @@ use ::csv::ByteRecord;
 use crate::model::{Bytes, Cpus};
 use crate::scenario::units::Decimal;
 
-use super::FieldFault;
+use super::{FieldFault, encoding};
 
 /// A column and its name, for complaints.
 #[derive(Clone, Debug)]
@@ -60,8 +60,7 @@ impl Column {
             return Ok(0);
         }
         let text = self.text(row)?;
-        text.parse()
-            .map_err(|_| self.fault(&format!("is {text:?}, not a whole number")))
+        text.parse().map_err(|_| self.no_number(text, "not a whole number"))
     }
 
     /// A decimal number times the unit, in whole units.
@@ -87,7 +86,22 @@ impl Column {
             Ok(number) if number.is_finite() => {
                 Decimal::parse(number.to_string().as_bytes()).ok_or_else(|| self.fault("is too large"))
             }
-            _ => Err(self.fault(&format!("is {text:?}, not a number"))),
+            _ => Err(self.no_number(text, "not a number")),
+        }
+    }
+
+    /// A complaint about what is no number. Decimal commas are not read, as `1,500` may also be a thousand and a half.
+    fn no_number(&self, text: &str, what: &str) -> FieldFault {
+        let with_commas = encoding::has_decimal_comma(text).then(|| {
+            format!(
+                "`{}` is {text:?}, with a decimal comma: write decimal points in the whole file, such as {:?}",
+                self.name,
+                text.replace(',', ".")
+            )
+        });
+        FieldFault {
+            with_commas,
+            ..self.fault(&format!("is {text:?}, {what}"))
         }
     }
 
@@ -96,6 +110,7 @@ impl Column {
         FieldFault {
             column: Some(self.index),
             message: format!("`{}` {message}", self.name),
+            with_commas: None,
         }
     }
 }

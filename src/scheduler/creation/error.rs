@@ -71,11 +71,15 @@ impl CreateError {
 
     /// The operating system of an image that the daemon's platform cannot run (§9.3).
     pub(super) fn demanded_system(&self) -> Option<String> {
-        let text = self.to_string();
-        let (_, rest) = text.split_once("image operating system \"")?;
-        let (system, rest) = rest.split_once('"')?;
-        (!system.is_empty() && rest.starts_with(" cannot be used on this platform")).then(|| system.to_owned())
+        demanded_system(&self.to_string()).map(str::to_owned)
     }
+}
+
+/// The operating system of an image that a daemon's platform cannot run, as the daemon says it.
+pub fn demanded_system(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("image operating system \"")?;
+    let (system, rest) = rest.split_once('"')?;
+    (!system.is_empty() && rest.starts_with(" cannot be used on this platform")).then_some(system)
 }
 
 impl DaemonError {

@@ -4,10 +4,13 @@
 //! read by Go's grammar, which refuses more, and written out in the few forms whose meaning is the same in both. Braces
 //! and angle brackets, and so counted repetitions and named groups, are missing: no expression's value may have them.
 
-use regex::{Regex, RegexBuilder};
+use regex::RegexBuilder;
 
-/// Compiled programs above this many bytes are refused: expressions come from clients.
-const SIZE_LIMIT: usize = 1 << 20;
+use super::compiled::{Compiled, Outcome};
+use super::{COMPILED_BYTES_MAX, PATTERN_BYTES_MAX, PATTERN_LEVELS_MAX, PatternLimit};
+
+/// The sizes that are granted one after the other. What is granted is what counts against the memory for all patterns.
+const SIZES: [usize; 3] = [COMPILED_BYTES_MAX >> 8, COMPILED_BYTES_MAX >> 4, COMPILED_BYTES_MAX];
 
 /// The names of POSIX classes, the same in both.
 const POSIX_CLASSES: [&str; 14] = [
@@ -16,36 +19,34 @@ const POSIX_CLASSES: [&str; 14] = [
 ];
 
 /// Compiles a pattern that is already in our dialect.
-pub(super) fn compile(pattern: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(pattern).size_limit(SIZE_LIMIT).build()
+pub(super) fn compile(pattern: &str) -> Outcome {
+    // Groups that do not capture are no levels to Go, but there are no more of them than characters.
+    let levels = u32::try_from(2 * PATTERN_BYTES_MAX).unwrap_or(u32::MAX);
+    for bytes in SIZES {
+        match RegexBuilder::new(pattern).size_limit(bytes).nest_limit(levels).build() {
+            Ok(regex) => return Ok(Some(Compiled { regex, bytes })),
+            Err(regex::Error::CompiledTooBig(_)) => {}
+            Err(_) => return Ok(None),
+        }
+    }
+    Err(PatternLimit::Size)
 }
 
-/// Rewrites a Go pattern, or `None` if Go refuses it. What both refuse, such as parentheses without partner, may be
-/// left for [`compile`] to find.
-pub(super) fn from_go(pattern: &str) -> Option<String> {
+/// Rewrites a Go pattern, or `None` if Go refuses it as no regular expression.
+pub(super) fn from_go(pattern: &str) -> Result<Option<String>, PatternLimit> {
     let mut translator = Translator {
         rest: pattern.chars().as_str(),
         out: String::with_capacity(2 * pattern.len()),
         item: None,
         repeated: false,
+        groups: vec![Group::default()],
     };
-    while let Some(c) = translator.next() {
-        let repeats = matches!(c, '*' | '+' | '?');
-        match c {
-            '*' | '+' | '?' => translator.repetition(c)?,
-            '\\' => translator.escape()?,
-            '[' => translator.class()?,
-            '(' => translator.group()?,
-            '|' => {
-                translator.out.push('|');
-                translator.item = None;
-            }
-            '.' | '^' | '$' | ')' => translator.push_item(c.encode_utf8(&mut [0; 4])),
-            _ => translator.push_literal(c),
-        }
-        translator.repeated = repeats;
+    let levels = translator.translate();
+    match levels {
+        Some(levels) if levels > PATTERN_LEVELS_MAX => Err(PatternLimit::Nesting),
+        Some(_) => Ok(Some(translator.out)),
+        None => Ok(None),
     }
-    Some(translator.out)
 }
 
 struct Translator<'a> {
@@ -55,6 +56,8 @@ struct Translator<'a> {
     item: Option<Item>,
     /// Whether a repetition has just been read: Go does not let us stack them.
     repeated: bool,
+    /// The groups that are open, the whole pattern first.
+    groups: Vec<Group>,
 }
 
 #[derive(Clone, Copy)]
@@ -63,9 +66,89 @@ struct Item {
     end: usize,
     /// The repetition it ends with, if any.
     operator: Option<char>,
+    /// Its levels.
+    levels: usize,
+}
+
+/// What is known of an open group, to count the levels of Go's syntax tree.
+#[derive(Clone, Copy, Default)]
+struct Group {
+    captures: bool,
+    /// The most levels of any branch before the present one, and whether there is one.
+    before: usize,
+    is_alternation: bool,
+    /// The items of the present branch; a run of literals is one.
+    items: usize,
+    /// The most levels of any of them.
+    most: usize,
+    /// Literals in the run that the branch ends with.
+    run: usize,
+}
+
+impl Group {
+    fn add(&mut self, levels: usize, is_literal: bool) {
+        if !is_literal || self.run == 0 {
+            self.items += 1;
+        }
+        self.run = if is_literal { self.run + 1 } else { 0 };
+        self.most = self.most.max(levels);
+    }
+
+    /// The last item, of so many levels, gets one more: of a run of literals, only the last is repeated.
+    fn repeat(&mut self, levels: usize) {
+        self.items += usize::from(self.run > 1);
+        self.run = 0;
+        self.most = self.most.max(levels);
+    }
+
+    fn end_branch(&mut self) {
+        let branch = self.most.max(1) + usize::from(self.items > 1);
+        *self = Group {
+            captures: self.captures,
+            before: self.before.max(branch),
+            is_alternation: true,
+            ..Group::default()
+        };
+    }
+
+    fn levels(mut self) -> usize {
+        let alternation = usize::from(self.is_alternation);
+        self.end_branch();
+        self.before + alternation + usize::from(self.captures)
+    }
 }
 
 impl Translator<'_> {
+    /// Reads all of the pattern; `None` if Go would refuse it, else its levels.
+    fn translate(&mut self) -> Option<usize> {
+        while let Some(c) = self.next() {
+            let repeats = matches!(c, '*' | '+' | '?');
+            match c {
+                '*' | '+' | '?' => self.repetition(c)?,
+                '\\' => self.escape()?,
+                '[' => self.class()?,
+                '(' => self.open_group()?,
+                ')' => self.close_group()?,
+                '|' => {
+                    self.out.push('|');
+                    self.item = None;
+                    self.group().end_branch();
+                }
+                '.' | '^' | '$' => self.push_item(c.encode_utf8(&mut [0; 4])),
+                _ => self.push_literal(c),
+            }
+            self.repeated = repeats;
+        }
+        match self.groups.as_slice() {
+            [whole] => Some(whole.levels()),
+            _ => None,
+        }
+    }
+
+    fn group(&mut self) -> &mut Group {
+        self.groups.last_mut().expect("the whole pattern is never closed")
+    }
+
     fn next(&mut self) -> Option<char> {
         let c = self.rest.chars().next()?;
         self.rest = &self.rest[c.len_utf8()..];
@@ -79,15 +162,21 @@ impl Translator<'_> {
     }
 
     fn push_item(&mut self, text: &str) {
+        self.push(text, 1, false);
+    }
+
+    fn push_literal(&mut self, c: char) {
+        self.push(&regex::escape(c.encode_utf8(&mut [0; 4])), 1, true);
+    }
+
+    fn push(&mut self, text: &str, levels: usize, is_literal: bool) {
         self.out.push_str(text);
         self.item = Some(Item {
             end: self.out.len(),
             operator: None,
+            levels,
         });
-    }
-
-    fn push_literal(&mut self, c: char) {
-        self.push_item(&regex::escape(c.encode_utf8(&mut [0; 4])));
+        self.group().add(levels, is_literal);
     }
 
     /// Flags may stand between an item and its repetition, even a second one, so the operator goes where the item ends.
@@ -98,25 +187,32 @@ impl Translator<'_> {
             return None;
         }
         let item = self.item?;
-        let (from, combined) = match item.operator {
-            None => (item.end, operator),
-            Some(first) if first == operator => (item.end - 1, operator),
-            Some(_) => (item.end - 1, '*'),
+        let (from, combined, levels) = match item.operator {
+            None => (item.end, operator, item.levels + 1),
+            Some(first) if first == operator => (item.end - 1, operator, item.levels),
+            Some(_) => (item.end - 1, '*', item.levels),
         };
         self.out
             .replace_range(from..item.end, combined.encode_utf8(&mut [0; 4]));
         self.item = Some(Item {
             end: from + 1,
             operator: Some(combined),
+            levels,
         });
+        self.group().repeat(levels);
         Some(())
     }
 
     /// A group's opening parenthesis with its flags, or flags alone: `i`, `m`, `s` and `U` are all that Go has.
-    fn group(&mut self) -> Option<()> {
+    fn open_group(&mut self) -> Option<()> {
         if !self.skip("?") {
-            self.out.push('(');
+            // Nobody asks what it captures.
+            self.out.push_str("(?:");
             self.item = None;
+            self.groups.push(Group {
+                captures: true,
+                ..Group::default()
+            });
             return Some(());
         }
         let mut flags = [('i', None), ('m', None), ('s', None), ('U', None)];
@@ -152,7 +248,17 @@ impl Translator<'_> {
         }
         if end == ':' {
             self.item = None;
+            self.groups.push(Group::default());
         }
+    }
+
+    fn close_group(&mut self) -> Option<()> {
+        if self.groups.len() == 1 {
+            return None;
+        }
+        let levels = self.groups.pop()?.levels();
+        self.push(")", levels, false);
+        Some(())
     }
 
     fn escape(&mut self) -> Option<()> {
@@ -284,7 +390,9 @@ mod tests {
     use super::*;
 
     fn matches(pattern: &str, text: &str) -> Option<bool> {
-        Some(compile(&from_go(pattern)?).ok()?.is_match(text))
+        let translated = from_go(pattern).expect("the pattern is small")?;
+        let compiled = compile(&translated).expect("the pattern is small")?;
+        Some(compiled.regex.is_match(text))
     }
 
     #[test]

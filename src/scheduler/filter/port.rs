@@ -1,9 +1,9 @@
 //! `port` (`scheduling.md` §5.2): nodes on which every host port asked for is free.
 
-use crate::cluster::{Node, OccupiedPort};
+use crate::cluster::{HostModePort, Node, OccupiedPort};
 use crate::model::{PortBinding, Request};
 
-use super::{Question, Refusal, Rule};
+use super::{Question, Refusal, Rule, Strict};
 
 pub(super) fn asks(request: &Request) -> bool {
     if request.uses_host_network() {
@@ -16,7 +16,7 @@ pub(super) fn asks(request: &Request) -> bool {
 pub(super) fn refuses(question: &Question<'_>, node: &Node) -> Option<Rule> {
     let request = question.request.request();
     let taken = if request.uses_host_network() {
-        let taken = |port: &String| node.host_mode_ports().any(|(own, _)| own == port);
+        let taken = |port: &String| exposer(question, node, port).is_some();
         request.exposed_ports.iter().position(taken)
     } else {
         let wanted = &request.port_bindings;
@@ -39,6 +39,17 @@ pub(in crate::scheduler) fn clashes(
         && (!by_protocol || occupied.protocol() == wanted.protocol())
 }
 
+/// Whether a container holds its ports. The original's stopped ones do, until they are removed.
+pub(in crate::scheduler) fn holds(strict: Strict, stopped: bool) -> bool {
+    !(strict.stopped_ports && stopped)
+}
+
+/// Who exposes a port in network mode `host`.
+fn exposer<'a>(question: &Question<'_>, node: &'a Node, port: &str) -> Option<&'a HostModePort> {
+    let mut exposed = node.host_mode_ports().iter();
+    exposed.find(|own| own.port.as_str() == port && holds(question.strict, own.stopped))
+}
+
 /// What occupies a wanted host port.
 fn occupant<'a>(question: &Question<'_>, node: &'a Node, wanted: &PortBinding) -> Option<&'a OccupiedPort> {
     if node.ports().is_empty() {
@@ -47,6 +58,7 @@ fn occupant<'a>(question: &Question<'_>, node: &'a Node, wanted: &PortBinding) -
     let by_protocol = question.strict.port_protocol;
     node.ports().iter().find(|occupied| {
         occupied.binding.host_port == wanted.host_port
+            && holds(question.strict, occupied.stopped)
             && clashes(&occupied.binding, occupied.all_interfaces, wanted, by_protocol)
     })
 }
@@ -63,8 +75,7 @@ pub(super) fn describe(question: &Question<'_>, node: &Node, rule: Rule) -> Refu
     let request = question.request.request();
     let owner = if request.uses_host_network() {
         let port = &request.exposed_ports[usize::from(rule)];
-        let found = node.host_mode_ports().find(|(own, _)| own == port);
-        found.map(|(_, container)| container)
+        exposer(question, node, port).map(|exposed| exposed.container)
     } else {
         let wanted = &request.port_bindings[usize::from(rule)];
         occupant(question, node, wanted).map(|occupied| occupied.container)

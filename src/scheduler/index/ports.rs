@@ -2,9 +2,10 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::cluster::{Cluster, Node};
+use crate::cluster::{Cluster, HostModePort, Node};
 use crate::model::{Name, PortBinding, Request};
-use crate::scheduler::filter::port::clashes;
+use crate::scheduler::Strict;
+use crate::scheduler::filter::port::{clashes, holds};
 
 use super::alive::Alive;
 use super::node_set::Members;
@@ -40,8 +41,8 @@ struct OnNode {
 
 impl PortIndex {
     /// Takes away the nodes on which a host port that the request asks for is taken.
-    pub(super) fn restrict(&mut self, cluster: &Cluster, request: &Request, by_protocol: bool, alive: &mut Alive) {
-        self.sync(cluster);
+    pub(super) fn restrict(&mut self, cluster: &Cluster, request: &Request, strict: Strict, alive: &mut Alive) {
+        self.sync(cluster, strict);
         if request.uses_host_network() {
             for port in &request.exposed_ports {
                 if let Some(nodes) = self.exposed.get(port.as_str()) {
@@ -52,19 +53,20 @@ impl PortIndex {
         }
         for wanted in &request.port_bindings {
             for taken in self.bound.get(wanted.host_port.as_str()).into_iter().flatten() {
-                if clashes(&taken.binding, taken.all_interfaces, wanted, by_protocol) {
+                if clashes(&taken.binding, taken.all_interfaces, wanted, strict.port_protocol) {
                     alive.drop_members(&taken.nodes);
                 }
             }
         }
     }
 
-    fn sync(&mut self, cluster: &Cluster) {
+    /// A scheduler's strictness never changes.
+    fn sync(&mut self, cluster: &Cluster, strict: Strict) {
         match self.seen.changes(cluster) {
             News::Nodes(changed) => {
                 for idx in changed {
                     if let Some(position) = cluster.position(*idx) {
-                        self.update(position, cluster.node(*idx));
+                        self.update(position, cluster.node(*idx), strict);
                     }
                 }
             }
@@ -75,13 +77,13 @@ impl PortIndex {
                     ..PortIndex::default()
                 };
                 for (position, (_, node)) in cluster.nodes().enumerate() {
-                    self.update(position, node);
+                    self.update(position, node, strict);
                 }
             }
         }
     }
 
-    fn update(&mut self, position: usize, node: &Node) {
+    fn update(&mut self, position: usize, node: &Node, strict: Strict) {
         if self.nodes[position].changes == node.port_changes() {
             return;
         }
@@ -101,15 +103,15 @@ impl PortIndex {
         own.changes = node.port_changes();
         own.bound.clear();
         own.exposed.clear();
-        for occupied in node.ports() {
+        for occupied in node.ports().iter().filter(|port| holds(strict, port.stopped)) {
             let (binding, all_interfaces) = (&occupied.binding, occupied.all_interfaces);
             self.take(position, positions, binding, all_interfaces);
             own.bound.push((binding.clone(), all_interfaces));
         }
-        for (port, _) in node.host_mode_ports() {
-            let nodes = self.exposed.entry(port.into()).or_insert_with(Members::none);
+        for HostModePort { port, .. } in node.host_mode_ports().iter().filter(|port| holds(strict, port.stopped)) {
+            let nodes = self.exposed.entry(port.clone()).or_insert_with(Members::none);
             nodes.insert(position, positions);
-            own.exposed.push(port.into());
+            own.exposed.push(port.clone());
         }
         self.nodes[position] = own;
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::cluster::{HEALTHY, NodeChange};
 use crate::model::{Labels, NodeIdx, ReschedulePolicy};
 
+use super::prospects::apply;
 use super::{Event, JobIdx, NodeState, World};
 use crate::sim::input::{NodeAction, NodeInput};
 use crate::sim::life::Phase;
@@ -25,6 +26,9 @@ impl World<'_> {
                 self.cluster.update_node(idx, NodeChange::Schedulable(false));
             }
             self.preload_images(number);
+            if let Some(prospects) = &mut self.prospects {
+                prospects.update(number, &self.nodes[number], self.now);
+            }
         }
     }
 
@@ -92,12 +96,7 @@ impl World<'_> {
             }
             NodeAction::Relabel(changes) => {
                 let mut labels: Labels = self.cluster.node(idx).labels().clone();
-                for (key, value) in changes {
-                    match value {
-                        Some(value) => labels.insert(key.clone(), value.clone()),
-                        None => labels.remove(key),
-                    };
-                }
+                apply(changes, &mut labels);
                 self.cluster.update_node(idx, NodeChange::Labels(labels));
                 self.tell_node(observer, idx, NodeEvent::Relabelled);
             }
@@ -118,6 +117,7 @@ impl World<'_> {
             | NodeAction::Join
             | NodeAction::Leave => {}
         }
+        self.reconsider(input.node, observer);
         self.serve_queue(observer);
     }
 

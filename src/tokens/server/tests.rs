@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::*;
-use crate::net::{self, Address, Client as Sender};
+use crate::net::{self, Address, Allowed, Client as Sender};
 use crate::tokens::{Options, Running, start_by};
 
 /// Far longer than anything takes, so that a test that hangs fails.
@@ -43,6 +43,7 @@ impl Fixture {
             data: directory.path().join("register"),
             tls: None,
             limits,
+            allowed: Allowed::default(),
         };
         let clock = Arc::clone(&time);
         let clock = Arc::new(move || clock.load(Ordering::SeqCst));
@@ -225,7 +226,7 @@ async fn hostile_clients_are_shown_out_and_hold_up_nobody() {
     for _ in 0..100 {
         let mut connection = service.dial().await;
         let _ = connection
-            .write_all(b"GET /_ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .write_all(b"GET /_ping HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             .await;
         if heard(connection).await.ends_with("OK") {
             service.end().await;
@@ -234,4 +235,24 @@ async fn hostile_clients_are_shown_out_and_hold_up_nobody() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     panic!("there is no room");
+}
+
+#[tokio::test]
+async fn web_pages_alter_nothing() {
+    let service = Fixture::new(free()).await;
+    let token = service.create().await;
+    for (name, value) in [
+        ("origin", "http://evil.example"),
+        ("sec-fetch-site", "cross-site"),
+        ("host", "evil.example"),
+    ] {
+        let request = Request::post(format!("/v1/clusters/{token}")).header(name, value);
+        let request = request.body(net::full("a:1")).expect("a request");
+        let answer = service.sender.send(request).await.expect("an answer");
+        assert_eq!(answer.status(), 403, "{name}: {value}");
+    }
+    assert_eq!(
+        service.send(Method::GET, &format!("/v1/clusters/{token}"), "").await.2,
+        "[]"
+    );
 }

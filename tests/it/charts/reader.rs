@@ -1,6 +1,7 @@
 //! Reads pictures back: SVG strictly enough to refuse a broken document, PNG into pixels.
 
-use ab_glyph::{Font, FontRef};
+use skrifa::instance::{LocationRef, Size};
+use skrifa::{FontRef, MetadataProvider};
 use swarmlab::report::chart::{Drawing, PNG_SCALE};
 
 const FONTS: [&[u8]; 2] = [
@@ -102,12 +103,13 @@ pub fn letters(svg: &str) -> Vec<(String, [f64; 4])> {
 
 fn room(text: &Element) -> [f64; 4] {
     let bold = text.attribute("font-weight") == Some("bold");
-    let font = FontRef::try_from_slice(FONTS[usize::from(bold)]).expect("the font is well-formed");
+    let font = FontRef::new(FONTS[usize::from(bold)]).expect("the font is well-formed");
     let em = text.number("font-size");
     assert!(em >= 11.0, "{text:?} is too small to read");
-    let units = |letter: char| match font.glyph_id(letter) {
-        glyph if glyph.0 == 0 => 2048.0,
-        glyph => f64::from(font.h_advance_unscaled(glyph)),
+    let advances = font.glyph_metrics(Size::unscaled(), LocationRef::default());
+    let units = |letter: char| match font.charmap().map(letter) {
+        None => 2048.0,
+        Some(glyph) => f64::from(advances.advance_width(glyph).expect("every glyph has one")),
     };
     let width = text.text.chars().map(units).sum::<f64>() / 2048.0 * em;
     let (x, baseline) = (text.number("x"), text.number("y"));

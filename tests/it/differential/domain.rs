@@ -36,8 +36,8 @@ pub const IDS: [&str; 9] = [
     "web",
 ];
 pub const LABEL_KEYS: [&str; 6] = ["region", "rack", "os.type", "tt", "containerslots", "node"];
-pub const LABEL_VALUES: [&str; 14] = [
-    "us", "eu", "us-east", "US", "", "a.b", "axb", "1", "c++", "é", "٣", "a b", "a\nb", "us|eu",
+pub const LABEL_VALUES: [&str; 16] = [
+    "us", "eu", "us-east", "US", "", "a.b", "axb", "1", "c++", "é", "٣", "a b", "a\nb", "us|eu", "\u{212a}", "u\u{17f}",
 ];
 const SLOTS: [&str; 10] = ["0", "1", "2", "3", "-1", "foo", "+2", " 2", "99999999999999999999", ""];
 pub const IMAGE_TAGS: [&str; 8] = [
@@ -51,7 +51,7 @@ pub const IMAGE_TAGS: [&str; 8] = [
     "a.b:1",
 ];
 pub const IMAGE_IDS: [&str; 3] = ["", "sha256:06a1f7", "sha256:06a1"];
-const HOST_IPS: [&str; 8] = [
+const HOST_IPS: [&str; 12] = [
     "",
     "0.0.0.0",
     "::",
@@ -60,6 +60,10 @@ const HOST_IPS: [&str; 8] = [
     "10.0.0.1",
     "00.0.0.0",
     "::1",
+    "::ffff:0.0.0.0",
+    "::ffff:0:0",
+    "::0.0.0.0",
+    "::ffff:10.0.0.1",
 ];
 const HOST_PORTS: [&str; 5] = ["80", "", "81", "080", "8000-8010"];
 const CONTAINER_PORTS: [&str; 6] = ["80/tcp", "80/udp", "80", "81/tcp", "53/udp", "80/"];

@@ -144,7 +144,8 @@ impl History {
             return;
         }
         let container = self.c.pick(&world.containers);
-        match self.c.below(4) {
+        match self.c.below(5) {
+            4 => world.set_stopped(container, self.c.one_in(2)),
             0 => world.commit(container, None),
             1 => world.commit(container, Some(domain::identity(&mut self.c))),
             _ => world.remove(container),

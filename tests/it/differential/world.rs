@@ -36,6 +36,10 @@ impl World {
                     let container = c.pick(&world.containers);
                     world.commit(container, Some(domain::identity(c)));
                 }
+                if c.one_in(4) && !world.containers.is_empty() {
+                    let container = c.pick(&world.containers);
+                    world.set_stopped(container, true);
+                }
             }
         }
         world
@@ -171,6 +175,7 @@ impl World {
             key: container.index(),
             request,
             pending: true,
+            stopped: false,
             id: String::new(),
             swarm_id: swarm_id.to_owned(),
             names: if plain.is_empty() {
@@ -204,6 +209,13 @@ impl World {
                 .extend(identity.aliases.iter().map(|name| format!("/{name}")));
             mirrored.published = identity.published;
         }
+    }
+
+    pub fn set_stopped(&mut self, container: ContainerIdx, stopped: bool) {
+        self.cluster.set_stopped(container, stopped);
+        let mut mirrored = self.mirror.containers.iter_mut();
+        let mirrored = mirrored.find(|one| one.key == container.index());
+        mirrored.expect("the container exists").stopped = stopped;
     }
 
     pub fn remove(&mut self, container: ContainerIdx) {

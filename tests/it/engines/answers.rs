@@ -38,7 +38,7 @@ async fn an_engine_says_what_the_scenario_says_of_its_node() {
 #[tokio::test]
 async fn the_life_of_a_container_has_the_statuses_of_daemons() {
     let cluster = Cluster::start(nodes(1)).await;
-    let body = r#"{"Image":"busybox","Cmd":["sleep","9"]}"#;
+    let body = r#"{"Image":"busybox","Cmd":["sleep","999"]}"#;
     for (method, target, body, expected) in [
         (
             "POST",
@@ -221,6 +221,43 @@ async fn commands_echo_with_and_without_an_upgrade() {
         let seen = cluster.json(0, Method::GET, &format!("/exec/{id}/json"), "").await;
         assert_eq!((&seen["Running"], &seen["ExitCode"]), (&json!(false), &json!(0)));
     }
+}
+
+/// As daemons do: only a command that takes the connection over ends it for requests.
+#[tokio::test]
+async fn a_command_that_is_started_detached_leaves_the_connection() {
+    let cluster = Cluster::start(nodes(1)).await;
+    cluster.ask(0, Method::POST, PULL, "").await;
+    cluster
+        .ask(0, Method::POST, "/containers/create?name=web", r#"{"Image":"busybox"}"#)
+        .await;
+    cluster.ask(0, Method::POST, "/containers/web/start", "").await;
+    let exec = cluster
+        .json(0, Method::POST, "/containers/web/exec", r#"{"Cmd":["true"]}"#)
+        .await;
+    let id = exec["Id"].as_str().expect("an ID").to_owned();
+    let mut stream = net::dial(&cluster.addresses[0], None, AGES)
+        .await
+        .expect("a connection");
+    let body = r#"{"Detach":true}"#;
+    let length = body.len();
+    for kind in ["text/plain", "application/json"] {
+        let request = format!(
+            "POST /exec/{id}/start HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\nContent-Type: {kind}\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).await.expect("sent");
+    }
+    let next = "GET /_ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    stream.write_all(next.as_bytes()).await.expect("sent");
+    let mut heard = String::new();
+    within(stream.read_to_string(&mut heard)).await.expect("heard");
+    let statuses: Vec<&str> = heard.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
+    assert_eq!(statuses, ["400", "200", "200"], "{heard}");
+    assert!(
+        heard.contains("Content-Type specified (text/plain) must be 'application/json'"),
+        "{heard}"
+    );
 }
 
 #[tokio::test]

@@ -198,3 +198,33 @@ async fn hears_the_end(address: &Address) -> bool {
     let heard = tokio::time::timeout(Duration::from_secs(10), answer.into_body().collect()).await;
     heard.is_ok()
 }
+
+#[tokio::test]
+async fn web_pages_give_no_orders() {
+    let cluster = Cluster::start(nodes(1)).await;
+    let address = cluster.engines.admit("127.0.0.1:0".parse().expect("an address")).await;
+    let admin = Address::Tcp(address.expect("a socket").to_string());
+    let client = net::Client::new(admin, None, Duration::from_secs(5));
+    for (method, name, value, status) in [
+        (Method::POST, "origin", "http://evil.example", 403),
+        (Method::POST, "sec-fetch-site", "cross-site", 403),
+        (Method::GET, "host", "evil.example", 403),
+        (Method::GET, "origin", "http://evil.example", 200),
+    ] {
+        let target = if method == Method::GET {
+            "/engines"
+        } else {
+            "/engines/*/crash"
+        };
+        let request = hyper::Request::builder().method(method).uri(target).header(name, value);
+        let answer = within(client.send(request.body(net::empty()).expect("a request")))
+            .await
+            .expect("an answer");
+        assert_eq!(answer.status(), status, "{name}: {value}");
+    }
+    assert_eq!(
+        cluster.ask(0, Method::GET, "/_ping", "").await.0,
+        200,
+        "it has not crashed"
+    );
+}

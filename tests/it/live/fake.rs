@@ -13,6 +13,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use swarmlab::net::head::{self, Head};
@@ -46,6 +47,8 @@ pub enum Reply {
     Stalled(Vec<&'static str>),
     /// Never answers.
     Hang,
+    /// Whatever the closure says, as soon as the sender is told; closes the connection if that is dropped.
+    Held(oneshot::Receiver<()>, Box<dyn FnOnce() -> Reply + Send>),
     /// Closes the connection.
     Close,
     /// Any answer.
@@ -231,9 +234,14 @@ async fn answer(
         let answer = Response::builder().status(status).header(CONTENT_TYPE, kind).body(body);
         Ok(answer.expect("a well-formed answer"))
     };
-    match route.map_or(Reply::Json(404, json!({"message": "page not found"})), |route| {
+    let mut reply = route.map_or(Reply::Json(404, json!({"message": "page not found"})), |route| {
         route(&request)
-    }) {
+    });
+    while let Reply::Held(told, then) = reply {
+        reply = told.await.map_or(Reply::Close, |()| then());
+    }
+    match reply {
+        Reply::Held(..) => unreachable!("it has been waited for"),
         Reply::Json(status, value) => respond(status, "application/json", net::full(value.to_string())),
         Reply::Text(status, text) => respond(status, "text/plain", net::full(text)),
         Reply::Stream(pieces) => respond(200, "application/json", pieces_of(pieces, After::End)),

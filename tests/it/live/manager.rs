@@ -7,10 +7,14 @@ mod discovery;
 mod engine;
 mod engines;
 mod events;
+mod health;
 mod hostile;
 mod images;
+mod kept;
+mod late;
 mod lookups;
 mod networks;
+mod pages;
 mod reschedule;
 mod routes;
 mod rush;
@@ -163,8 +167,11 @@ impl Swarm {
 
     pub async fn ask(&self, method: Method, target: &str, body: Option<&Value>) -> Answer {
         let content = body.map_or_else(net::empty, |body| net::full(body.to_string()));
-        let request = Request::builder().method(method).uri(target).body(content);
-        let answer = self.send(request.expect("a request")).await;
+        let mut request = Request::builder().method(method).uri(target);
+        if body.is_some() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        let answer = self.send(request.body(content).expect("a request")).await;
         let (head, body) = answer.into_parts();
         let body = within(body.collect()).await.expect("a whole body").to_bytes();
         Answer {

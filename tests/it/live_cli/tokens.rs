@@ -86,8 +86,9 @@ impl Service {
 /// Registers over a connection that stays open. Returns the status.
 fn post(connection: &mut BufReader<TcpStream>, token: &str, address: &str, ttl: u64) -> io::Result<u16> {
     let length = address.len();
-    let request =
-        format!("POST /v1/clusters/{token}?ttl={ttl} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{address}");
+    let request = format!(
+        "POST /v1/clusters/{token}?ttl={ttl} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{address}"
+    );
     connection.get_mut().write_all(request.as_bytes())?;
     let mut first = String::new();
     connection.read_line(&mut first)?;
@@ -271,7 +272,7 @@ fn limits_hold() {
     let mut slow = [(); 3].map(|()| TcpStream::connect(&service.address).expect("a connection"));
     slow[1].write_all(b"GET /_ping HTTP/1.1\r\nHost:").expect("sent");
     slow[2]
-        .write_all(b"GET /_ping HTTP/1.1\r\nHost: x\r\n\r\n")
+        .write_all(b"GET /_ping HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .expect("sent");
     assert_eq!(service.list(&token), ["a:1", "b:1"]);
     for connection in &mut slow {
@@ -333,7 +334,7 @@ fn a_service_is_started_once_and_with_all_it_needs() {
 /// What a manager says about its cluster.
 fn info(address: &str) -> io::Result<String> {
     let mut connection = TcpStream::connect(address)?;
-    connection.write_all(b"GET /info HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
+    connection.write_all(b"GET /info HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut said = String::new();
     connection.read_to_string(&mut said)?;
     Ok(said)
@@ -369,7 +370,8 @@ fn a_manager_follows_the_list_and_keeps_it_when_the_service_is_away() {
     expect("\"127.0.0.1:1\"", true);
     let service = Service::listen(&address, &path, "");
     let mut connection = TcpStream::connect(&address).expect("a connection");
-    let request = format!("DELETE /v1/clusters/{token}/127.0.0.1:1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let request =
+        format!("DELETE /v1/clusters/{token}/127.0.0.1:1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     connection.write_all(request.as_bytes()).expect("sent");
     let mut said = String::new();
     connection.read_to_string(&mut said).expect("an answer");

@@ -39,6 +39,38 @@ fn strategies_are_compared_seed_by_seed() {
 }
 
 #[test]
+fn nobody_wins_by_promising_what_nodes_do_not_have() {
+    let with = |rejected: f64, overcommitted: f64| {
+        let of = |metric| match metric {
+            Metric::Rejected => Some(rejected),
+            Metric::CpuOvercommitted => Some(overcommitted),
+            _ => Some(1.0),
+        };
+        vec![Summary::from_fn(of), Summary::from_fn(of)]
+    };
+    let compare = |own: Vec<Summary>| {
+        let random = with(0.0, 3.0);
+        let mut comparison = Comparison::new(&[("spread", &own), ("random", &random)]);
+        assert_eq!(comparison.metric(Metric::Rejected).finding, Finding::Winner(1));
+        comparison.set_aside(1);
+        comparison
+    };
+    let set_aside = compare(with(1.0, 0.0));
+    let rejected = set_aside.metric(Metric::Rejected);
+    assert_eq!(rejected.finding, Finding::Overpromised(1));
+    let verdict =
+        "Containers rejected: no winner, since random promised capacity that nodes do not have: random 0, spread 1.";
+    assert_eq!(rejected.verdict, verdict);
+    assert_eq!(set_aside.metric(Metric::CpuOvercommitted).finding, Finding::Winner(0));
+    assert_eq!(set_aside.metric(Metric::Placed).finding, Finding::Equal);
+    // With another that promised as much, it is no advantage.
+    assert_eq!(
+        compare(with(1.0, 3.0)).metric(Metric::Rejected).finding,
+        Finding::Winner(1)
+    );
+}
+
+#[test]
 fn more_pairs_ask_for_more_evidence() {
     // Two against each other are significant at 5 %, p = 0.024, but among three strategies they are not.
     let a = summaries(&[10.0, 11.0, 12.0, 13.0, 14.0]);

@@ -17,13 +17,42 @@ pub struct RefExpression {
 }
 
 static KEY: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"\A[A-Za-z_][A-Za-z0-9_.\-]+\z").expect("the pattern is valid"));
+    LazyLock::new(|| Regex::new(r"\A(?i:[a-z_][a-z0-9_.\-]+)\z").expect("the pattern is valid"));
 static VALUE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\A[=!/]?~?[A-Za-z0-9\t\n\f\r :\-_.*/()?+\[\]\\^$|]+\z").expect("the pattern is valid")
+    Regex::new(r"\A(?i:[=!/]?~?[a-z0-9\t\n\f\r :\-_.*/()?+\[\]\\^$|]+)\z").expect("the pattern is valid")
 });
 
 impl RefExpression {
-    pub fn parse(text: &str) -> Result<RefExpression, String> {
+    /// A constraint or an affinity. §3.1: a single slash is rejected instead of crashing, and so is a pattern that is too
+    /// large.
+    pub fn parse(text: &str, strict_globs: bool) -> Result<RefExpression, String> {
+        let parsed = RefExpression::parse_whitelist(text)?;
+        let value = &parsed.value;
+        if value == "/" {
+            return Err(format!("Value '{}/' is invalid", if parsed.soft { "~" } else { "" }));
+        }
+        let is_regex = is_regex(value);
+        let too_large = |reason: &str| {
+            let beginning: String = value.chars().take(40).collect();
+            let dots = if beginning.len() < value.len() { "..." } else { "" };
+            Err(format!(
+                "Value '{beginning}{dots}' is too large a regular expression: {reason}"
+            ))
+        };
+        if !is_regex && !value.contains(|c| r".*?+[]()|\^$".contains(c)) {
+            return Ok(parsed);
+        }
+        if value.len() > 16_384 {
+            return too_large("it is longer than 16384 bytes");
+        }
+        if (is_regex || !strict_globs) && regexp::levels(&regex_of(value)).is_some_and(|levels| levels > 1000) {
+            return too_large("it is nested more than 1000 levels deep");
+        }
+        Ok(parsed)
+    }
+
+    /// A whitelist, whose value is compared as it is.
+    pub fn parse_whitelist(text: &str) -> Result<RefExpression, String> {
         let (equal, at) = match (text.find("=="), text.find("!=")) {
             (Some(at), _) => (true, at),
             (None, Some(at)) => (false, at),
@@ -35,8 +64,7 @@ impl RefExpression {
         }
         let soft = written.starts_with('~');
         let value = if soft { &written[1..] } else { written };
-        // §3.1: a single slash is rejected instead of crashing.
-        if !VALUE.is_match(written) || value == "/" {
+        if !VALUE.is_match(written) {
             return Err(format!("Value '{written}' is invalid"));
         }
         Ok(RefExpression {
@@ -63,17 +91,24 @@ impl RefExpression {
 
 /// Whether one candidate matches a value.
 pub fn matches(value: &str, candidate: &str, strict_globs: bool) -> bool {
-    let is_regex = value.len() >= 2 && value.starts_with('/') && value.ends_with('/');
-    if is_regex {
-        return regexp::is_match(&value[1..value.len() - 1], candidate);
-    }
-    if strict_globs {
+    if strict_globs && !is_regex(value) {
         return glob(
             &value.chars().collect::<Vec<_>>(),
             &candidate.chars().collect::<Vec<_>>(),
         );
     }
-    regexp::is_match(&format!("^{}$", value.replace('*', ".*")), candidate)
+    regexp::is_match(&regex_of(value), candidate)
+}
+
+fn is_regex(value: &str) -> bool {
+    value.len() >= 2 && value.starts_with('/') && value.ends_with('/')
+}
+
+fn regex_of(value: &str) -> String {
+    if is_regex(value) {
+        return value[1..value.len() - 1].to_owned();
+    }
+    format!("^{}$", value.replace('*', ".*"))
 }
 
 /// A glob in which only the star is special; as in the original, it stops at the end of a line.

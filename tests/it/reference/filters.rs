@@ -25,7 +25,11 @@ type Nodes<'a> = Vec<Snapshot<'a>>;
 
 impl<'a> Question<'a> {
     pub fn new(cluster: &'a RefCluster, request: &'a Request, strict: Strict, enforce_soft: bool) -> Question<'a> {
-        let parse = |texts: &[String]| texts.iter().map(|text| RefExpression::parse(text)).collect();
+        let parse = |texts: &[String]| {
+            let texts = texts.iter();
+            texts.map(|text| RefExpression::parse(text, strict.globs)).collect()
+        };
+        let whitelists = request.whitelists.iter();
         Question {
             cluster,
             request,
@@ -33,7 +37,7 @@ impl<'a> Question<'a> {
             enforce_soft,
             affinities: parse(&request.affinities),
             constraints: parse(&request.constraints),
-            whitelists: parse(&request.whitelists),
+            whitelists: whitelists.map(|text| RefExpression::parse_whitelist(text)).collect(),
         }
     }
 }
@@ -93,6 +97,7 @@ fn port<'a>(question: &Question<'_>, mut nodes: Nodes<'a>) -> Result<Nodes<'a>, 
         for key in &request.exposed_ports {
             let exposes = |container: &&RefContainer| {
                 !container.pending
+                    && holds(container, question.strict)
                     && container.request.network_mode == "host"
                     && container.request.exposed_ports.contains(key)
             };
@@ -104,11 +109,16 @@ fn port<'a>(question: &Question<'_>, mut nodes: Nodes<'a>) -> Result<Nodes<'a>, 
         let occupies = |container: &&RefContainer| {
             let asked = &container.request.port_bindings;
             let mut bindings = asked.iter().chain(&container.published);
-            bindings.any(|occupied| clash(wanted, occupied, question.strict))
+            holds(container, question.strict) && bindings.any(|occupied| clash(wanted, occupied, question.strict))
         };
         nodes = keep(nodes, |node| !node.containers.iter().any(occupies))?;
     }
     Ok(nodes)
+}
+
+/// Only stopped containers may be told to hold no ports.
+fn holds(container: &RefContainer, strict: Strict) -> bool {
+    !container.stopped || !strict.stopped_ports
 }
 
 fn clash(wanted: &PortBinding, occupied: &PortBinding, strict: Strict) -> bool {
@@ -117,6 +127,7 @@ fn clash(wanted: &PortBinding, occupied: &PortBinding, strict: Strict) -> bool {
         binding.host_ip.is_empty()
             || address == Ok(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
             || address == Ok(IpAddr::V6(Ipv6Addr::UNSPECIFIED))
+            || address == Ok(IpAddr::V6(Ipv4Addr::UNSPECIFIED.to_ipv6_mapped()))
     };
     let protocol = |binding: &PortBinding| match binding.container_port.find('/') {
         Some(slash) => binding.container_port[slash + 1..].to_owned(),

@@ -8,27 +8,49 @@ use regex::Regex;
 
 /// Whether the pattern matches somewhere in the text; one that does not compile matches nothing.
 pub fn is_match(pattern: &str, text: &str) -> bool {
-    let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();
-    let mut parser = Parser {
-        pattern: &pattern,
-        at: 0,
-    };
-    let parsed = parser.alternation(Flags::default());
-    match parsed {
-        Ok(program) if parser.at == pattern.len() => {
+    parsed(pattern, |program| {
+        program.is_some_and(|program| {
             (0..=text.len()).any(|start| !program.ends(&text, &BTreeSet::from([start])).is_empty())
-        }
-        _ => false,
+        })
+    })
+}
+
+/// The height of Go's syntax tree; `None` if the pattern does not compile.
+pub fn levels(pattern: &str) -> Option<usize> {
+    parsed(pattern, |program| program.map(|program| program.levels()))
+}
+
+/// Parses a pattern and asks about it, on a stack that is large enough for any depth of nesting.
+fn parsed<T: Send>(pattern: &str, ask: impl FnOnce(Option<&Program>) -> T + Send) -> T {
+    let parse = move || {
+        let pattern: Vec<char> = pattern.chars().collect();
+        let mut parser = Parser {
+            pattern: &pattern,
+            at: 0,
+        };
+        let program = parser.alternation(Flags::default()).ok();
+        let all = parser.at == pattern.len();
+        ask(program.as_ref().filter(|_| all))
+    };
+    if pattern.len() < 500 {
+        return parse();
     }
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(256 << 20);
+        let running = thread.spawn_scoped(scope, parse).expect("a thread can be started");
+        running.join().expect("parsing does not panic")
+    })
 }
 
 /// What a compiled pattern is made of.
 enum Program {
-    One(Set),
+    Literal(Set),
+    Class(Set),
     Assertion(Assertion),
     Sequence(Vec<Program>),
     Either(Vec<Program>),
+    Capture(Box<Program>),
     Repeat {
         inner: Box<Program>,
         from_zero: bool,
@@ -64,11 +86,12 @@ impl Program {
     /// All positions where a match that begins at one of `starts` can end.
     fn ends(&self, text: &[char], starts: &BTreeSet<usize>) -> BTreeSet<usize> {
         match self {
-            Program::One(set) => {
+            Program::Literal(set) | Program::Class(set) => {
                 let matched = starts.iter().filter(|at| text.get(**at).is_some_and(|c| set(*c)));
                 matched.map(|at| at + 1).collect()
             }
             Program::Assertion(assertion) => starts.iter().copied().filter(|at| assertion.holds(text, *at)).collect(),
+            Program::Capture(inner) => inner.ends(text, starts),
             Program::Sequence(parts) => parts.iter().fold(starts.clone(), |at, part| part.ends(text, &at)),
             Program::Either(branches) => branches.iter().flat_map(|branch| branch.ends(text, starts)).collect(),
             Program::Repeat {
@@ -84,6 +107,29 @@ impl Program {
                     ends.extend(starts);
                 }
                 ends
+            }
+        }
+    }
+
+    /// Literals side by side are one node of Go's tree, and so are repetitions of repetitions.
+    fn levels(&self) -> usize {
+        match self {
+            Program::Literal(_) | Program::Class(_) | Program::Assertion(_) => 1,
+            Program::Capture(inner) => 1 + inner.levels(),
+            Program::Repeat { inner, .. } => match &**inner {
+                Program::Repeat { .. } => inner.levels(),
+                inner => 1 + inner.levels(),
+            },
+            Program::Either(branches) => {
+                let most = branches.iter().map(Program::levels).max().unwrap_or(1);
+                most + usize::from(branches.len() > 1)
+            }
+            Program::Sequence(parts) => {
+                let merged = parts
+                    .windows(2)
+                    .filter(|pair| matches!(pair, [Program::Literal(_), Program::Literal(_)]));
+                let count = parts.len() - merged.count();
+                parts.iter().map(Program::levels).max().unwrap_or(1) + usize::from(count > 1)
             }
         }
     }
@@ -166,7 +212,7 @@ impl Parser<'_> {
                     self.at += 2;
                     while self.peek().is_some() && !self.looking_at("\\E") {
                         let c = self.next()?;
-                        items.push(Program::One(folded(flags.fold, Rc::new(move |own| own == c))));
+                        items.push(Program::Literal(folded(flags.fold, Rc::new(move |own| own == c))));
                     }
                     self.at = (self.at + 2).min(self.pattern.len());
                 }
@@ -181,7 +227,8 @@ impl Parser<'_> {
     fn group(&mut self, flags: &mut Flags) -> Result<Option<Program>, Invalid> {
         self.at += 1;
         let mut inner = *flags;
-        if self.peek() == Some('?') {
+        let captures = self.peek() != Some('?');
+        if !captures {
             self.at += 1;
             let (mut value, mut dangling) = (true, false);
             loop {
@@ -205,6 +252,7 @@ impl Parser<'_> {
         }
         let program = self.alternation(inner)?;
         match self.next()? {
+            ')' if captures => Ok(Some(Program::Capture(Box::new(program)))),
             ')' => Ok(Some(program)),
             _ => Err(Invalid),
         }
@@ -217,22 +265,22 @@ impl Parser<'_> {
             '^' => assertion(Assertion::TextBegins),
             '$' if flags.multi_line => assertion(Assertion::LineEnds),
             '$' => assertion(Assertion::TextEnds),
-            '.' => Ok(Program::One(Rc::new(move |c| flags.dot_matches_newline || c != '\n'))),
-            '[' => Ok(Program::One(self.class(flags)?)),
+            '.' => Ok(Program::Class(Rc::new(move |c| flags.dot_matches_newline || c != '\n'))),
+            '[' => Ok(Program::Class(self.class(flags)?)),
             '\\' => match self.next()? {
                 'A' => assertion(Assertion::TextBegins),
                 'z' => assertion(Assertion::TextEnds),
                 'b' => assertion(Assertion::WordBoundary),
                 'B' => assertion(Assertion::NoWordBoundary),
-                c => Ok(Program::One(match self.named_set(c, flags)? {
-                    Some(set) => set,
+                c => match self.named_set(c, flags)? {
+                    Some(set) => Ok(Program::Class(set)),
                     None => {
                         let c = self.escaped(c)?;
-                        folded(flags.fold, Rc::new(move |own| own == c))
+                        Ok(Program::Literal(folded(flags.fold, Rc::new(move |own| own == c))))
                     }
-                })),
+                },
             },
-            c => Ok(Program::One(folded(flags.fold, Rc::new(move |own| own == c)))),
+            c => Ok(Program::Literal(folded(flags.fold, Rc::new(move |own| own == c)))),
         }
     }
 

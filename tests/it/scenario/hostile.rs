@@ -60,7 +60,141 @@ fn piece() -> impl Strategy<Value = String> {
     ]
 }
 
+/// What is pasted from web pages, word processors and terminals: all white space of Unicode, characters without width,
+/// byte order marks, combining marks, wide and right-to-left characters, and some that case mapping makes longer.
+const UNUSUAL: [char; 64] = [
+    '\t',
+    '\n',
+    '\u{b}',
+    '\u{c}',
+    '\r',
+    ' ',
+    '\u{85}',
+    '\u{a0}',
+    '\u{1680}',
+    '\u{2000}',
+    '\u{2001}',
+    '\u{2002}',
+    '\u{2003}',
+    '\u{2004}',
+    '\u{2005}',
+    '\u{2006}',
+    '\u{2007}',
+    '\u{2008}',
+    '\u{2009}',
+    '\u{200a}',
+    '\u{2028}',
+    '\u{2029}',
+    '\u{202f}',
+    '\u{205f}',
+    '\u{3000}',
+    '\u{180e}',
+    '\u{200b}',
+    '\u{200c}',
+    '\u{200d}',
+    '\u{2060}',
+    '\u{feff}',
+    '\u{fffe}',
+    '\u{ffff}',
+    '\u{fffd}',
+    '\u{0}',
+    '\u{7f}',
+    '\u{1b}',
+    '\u{ad}',
+    '\u{300}',
+    '\u{308}',
+    '\u{20dd}',
+    '\u{fe0f}',
+    '\u{e0001}',
+    '\u{3042}',
+    '\u{4e2d}',
+    '\u{ff11}',
+    '\u{ff1d}',
+    '\u{1f600}',
+    '\u{1f1e9}',
+    '\u{5d0}',
+    '\u{661}',
+    '\u{202e}',
+    '\u{2066}',
+    '\u{130}',
+    '\u{df}',
+    '\u{17f}',
+    '\u{212a}',
+    '\u{fb01}',
+    '\u{201c}',
+    '\u{2018}',
+    '\u{2212}',
+    '\u{10ffff}',
+    '\u{10000}',
+    '\u{7ff}',
+];
+
+fn unusual() -> impl Strategy<Value = String> {
+    proptest::collection::vec(proptest::sample::select(UNUSUAL.to_vec()), 1..4).prop_map(String::from_iter)
+}
+
+/// Reads the text as a scenario's trace of every format, leniently and not, and shows the complaints.
+fn survive_traced(bytes: &[u8]) {
+    let directory = tempfile::tempdir().expect("temporary directories can be made");
+    let file = directory.path().join("t.csv");
+    std::fs::write(&file, bytes).expect("it is writable");
+    for format in ["csv", "openb"] {
+        let text = format!(
+            "[cluster.nodes.a]\ncpus = 1\nmemory = 1\n[cluster.nodes.b]\ntrace = {{ format = \"openb\", file = \"t.csv\" }}\n\
+             [workload.a]\ntrace = {{ format = \"{format}\", file = \"t.csv\" }}\n"
+        );
+        for lenient in [false, true] {
+            let options = Options {
+                lenient,
+                ..Options::default()
+            };
+            let shown = parse("test.toml", &text, directory.path(), &options)
+                .map_or_else(|complaints| complaints.to_string(), |_| String::new());
+            assert!(!shown.contains("S090"), "{shown}");
+        }
+    }
+}
+
 proptest! {
+    #[test]
+    fn with_unusual_characters_anywhere(edits in proptest::collection::vec((0..=QUICKSTART.len(), unusual(), 0..3_usize), 1..4)) {
+        let mut text = QUICKSTART.to_owned();
+        for (at, piece, gone) in edits {
+            let start = text.floor_char_boundary(at);
+            let end = text.floor_char_boundary(start + gone).max(start);
+            text.replace_range(start..end, &piece);
+        }
+        survive(&text, Vec::new());
+    }
+
+    #[test]
+    fn with_unusual_characters_in_overrides(key in unusual(), value in unusual(), at in 0..20_usize) {
+        let path = "workload.web.replicas";
+        let key = format!("{}{key}{}", &path[..at], &path[at..]);
+        for value in [value.clone(), format!("\"{value}"), format!("[{value}1{value}")] {
+            survive(QUICKSTART, vec![Override { key: key.clone(), value: value.clone() }]);
+            survive(QUICKSTART, vec![Override { key: path.to_owned(), value }]);
+        }
+    }
+
+    #[test]
+    fn with_unusual_characters_in_traces(edits in proptest::collection::vec((0..200_usize, unusual(), 0..3_usize), 1..4)) {
+        for whole in [
+            "arrival_s,lifetime_s,cpus,memory_mib,name,labels,ports\n0,5,1,10,a,x=y;z=1,8080:80\n1.5,,2,,b,,\n",
+            "name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,creation_time,deletion_time,scheduled_time\n\
+             a,1000,10,1,500,V100,0,10,1\n",
+            "sn,cpu_milli,memory_mib,gpu,model\nn1,1000,1024,2,T4\n",
+        ] {
+            let mut text = whole.to_owned();
+            for (at, piece, gone) in &edits {
+                let start = text.floor_char_boundary(*at);
+                let end = text.floor_char_boundary(start + gone).max(start);
+                text.replace_range(start..end, piece);
+            }
+            survive_traced(text.as_bytes());
+        }
+    }
+
     #[test]
     fn cut_anywhere(at in 0..QUICKSTART.len()) {
         survive(&QUICKSTART[..QUICKSTART.floor_char_boundary(at)], Vec::new());
@@ -116,6 +250,46 @@ proptest! {
                 let options = Options { lenient, ..Options::default() };
                 let shown = load(&scenario, &options).map_or_else(|complaints| complaints.to_string(), |_| String::new());
                 assert!(!shown.contains("S090"), "{shown}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_no_break_space_instead_of_a_value_is_pointed_at() {
+    // As pasted from a web page.
+    let complaints = parse(
+        "test.toml",
+        "[run]\nstrategies = \u{a0}\n",
+        Path::new(""),
+        &Options::default(),
+    )
+    .expect_err("there is no value");
+    let complaint = complaints.iter().next().expect("a complaint");
+    assert_eq!(complaint.position(), Some(("test.toml", 2, 14)));
+    assert!(
+        complaint.render(false).contains("strategies = \u{a0}\n"),
+        "{complaints}"
+    );
+}
+
+#[test]
+fn every_unusual_character_is_survived_in_every_place_of_a_value() {
+    for character in UNUSUAL {
+        for line in [
+            "strategies = X",
+            "strategies =X",
+            "strategiesX = []",
+            "Xstrategies = []",
+            "[rXun]",
+            "seed = 1X",
+            "X",
+        ] {
+            for end in ["", "\n", "\r\n", "\nduration = \"1h\"\n"] {
+                survive(
+                    &format!("[run]\n{}{end}", line.replace('X', &character.to_string())),
+                    Vec::new(),
+                );
             }
         }
     }

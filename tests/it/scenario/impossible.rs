@@ -1,6 +1,6 @@
 //! Values that fit the format and make no sense.
 
-use super::{check, check_with_own_nodes};
+use super::{NODES, WORK, check, check_with_own_nodes, read};
 
 #[test]
 fn impossible_times() {
@@ -288,4 +288,37 @@ error[S024]: the run would never end: containers of class `web` restart without 
   = help: add duration = "2h" to [run]
 "#,
     );
+}
+
+#[test]
+fn numbers_that_would_fill_the_memory() {
+    let forever = "arrivals = { process = \"at-start\", count = 1 }\nlifetime = \"10000h\"\n";
+    for (text, expected) in [
+        (
+            format!("[run]\nrepetitions = 4000000000\n{NODES}{WORK}"),
+            "4000000000 are more than the 100000 that are possible",
+        ),
+        (
+            format!(
+                "[run]\nduration = \"1h\"\n{NODES}[workload.w]\nreplicas = 4000000000\n\
+                 arrivals = {{ process = \"fixed\", interval = \"1s\" }}\n"
+            ),
+            "more than 100000000 containers would be asked for at once",
+        ),
+        // The end is not given, and can be told all the same.
+        (
+            format!("[run]\nsample = \"1ms\"\n{NODES}[workload.w]\n{forever}"),
+            "there would be more than 10000000 samples",
+        ),
+        (
+            format!(
+                "{NODES}{WORK}[[events]]\nnodes = \"*\"\nat = \"1s\"\naction = \"flap\"\ndown = \"1s\"\nup = \"1s\"\n\
+                 times = 4000000000\n"
+            ),
+            "there would be more than 10000000 events of nodes",
+        ),
+    ] {
+        let complaints = read(&text).expect_err(expected);
+        assert!(complaints.to_string().contains(expected), "{complaints}");
+    }
 }

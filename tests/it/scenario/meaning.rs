@@ -395,7 +395,7 @@ warning[S101]: the scheduler rejects every request with this constraint: Key 'n'
   |
   = help: expressions have the form KEY==VALUE or KEY!=VALUE, a soft one KEY==~VALUE
 
-warning[S104]: the scheduler ignores a label that is no JSON list of strings
+warning[S104]: the scheduler ignores a label that is no JSON list
  --> test.toml:9:44
   |
 9 | labels = { "com.docker.swarm.affinities" = "x" }

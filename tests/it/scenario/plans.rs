@@ -6,7 +6,8 @@ use swarmlab::model::{Bytes, Cpus, Overcommit, ReschedulePolicy, Resources, Time
 use swarmlab::scenario::{Options, Scenario, load};
 use swarmlab::scheduler::{Filter, Strategy, Strict};
 use swarmlab::sim::{
-    Action, Arrivals, Distribution, End, Layer, OnRejection, Plan, Restart, RestartPlan, Sampler, Source, When,
+    Action, Arrivals, Discipline, Distribution, End, Layer, OnRejection, Plan, Restart, RestartPlan, Sampler, Source,
+    When,
 };
 
 use super::{NODES, WORK, read};
@@ -74,9 +75,18 @@ fn a_run_is_understood() {
     let run = plan(&format!(
         "[run]\nseed = 7\nrepetitions = 3\nduration = \"2h\"\nuntil = \"drained\"\nwarm-up = \"1m\"\n\
          strategies = [\"binpacking\"]\nfilters = []\nstrict = [\"globs\", \"capacity\"]\ndetection = \"10s\"\n\
-         start-latency = \"250ms\"\non-rejection = {{ action = \"queue\", limit = 9 }}\n{NODES}{WORK}"
+         start-latency = \"250ms\"\non-rejection = {{ action = \"queue\", limit = 9, discipline = \"backfill\" }}\n{NODES}{WORK}"
     ));
-    assert_eq!(run.classes[0].on_rejection, OnRejection::Queue { limit: Some(9) });
+    let queue = |discipline| OnRejection::Queue {
+        limit: Some(9),
+        discipline,
+    };
+    assert_eq!(run.classes[0].on_rejection, queue(Discipline::Backfill));
+    assert_eq!(
+        run.disciplines().map(Discipline::name).collect::<Vec<_>>(),
+        ["backfill"]
+    );
+    assert_eq!(Discipline::default(), Discipline::Fifo);
     let run = run.run;
     let at_most = Time::from(Duration::from_secs(7200));
     assert_eq!((run.seed, run.repetitions, run.end), (7, 3, End::Drained { at_most }));

@@ -252,7 +252,7 @@ error[S013]: unknown name "everything"
 3 | strict = ["everything"]
   |           ^^^^^^^^^^^^
   |
-  = help: there are "globs", "port-protocol", "capacity", "random-capacity" and "whitelist"
+  = help: there are "globs", "port-protocol", "capacity", "random-capacity", "whitelist" and "stopped-ports"
 "#,
     );
 }

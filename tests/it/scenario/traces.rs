@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -367,4 +368,195 @@ fn all_real_pod_lists_load() {
             assert!(early, "{name} has no times");
         }
     }
+}
+
+/// The warnings of a scenario whose run and trace are these, and its trace.
+fn windowed(run: &str, trace: &str, rows: &str) -> (Vec<String>, Arc<Trace>) {
+    let directory = tempfile::tempdir().expect("temporary directories can be made");
+    fs::write(directory.path().join("t.csv"), rows).expect("it is writable");
+    let text =
+        format!("[run]\n{run}\n{NODES}[workload.traced]\ntrace = {{ format = \"csv\", file = \"t.csv\"{trace} }}\n");
+    let scenario = parse("test.toml", &text, directory.path(), &Options::default());
+    let scenario = scenario.unwrap_or_else(|complaints| panic!("{complaints}"));
+    let told = scenario.warnings.iter().map(|warning| {
+        assert_eq!(warning.code, Code::OutsideRun);
+        format!("{}: {}", warning.message, warning.help.as_deref().unwrap_or_default())
+    });
+    (told.collect(), trace_of(&scenario, 0))
+}
+
+/// Times from the epoch, as most systems record them.
+const EPOCH: &str = "arrival_s,cpus\n1570000000,1\n1570000100.5,1\n";
+const SHIFT: &str = "times of a trace count from the start of the run: write origin = \"first\" in `trace` to count from \
+                     its first row";
+
+#[test]
+fn rows_that_a_run_does_not_reach_are_counted_with_the_first_time_and_what_to_write() {
+    let (told, _) = windowed("duration = \"1h\"", "", EPOCH);
+    let expected =
+        format!("all 2 rows are after the end of the run, at 1h; the first of them is at 1570000000 s: {SHIFT}");
+    assert_eq!(told, [expected]);
+
+    let (told, _) = windowed("duration = \"1h\"", "", "arrival_s\n3599\n3600\n4000\n");
+    let expected = "2 of 3 rows are after the end of the run, at 1h; the first of them is at 3600 s: make `duration` longer, \
+                    or cut the trace with `stop`";
+    assert_eq!(told, [expected]);
+
+    let (told, _) = windowed("duration = \"1h\"\nuntil = \"drained\"", "", "arrival_s\n0\n3600\n");
+    assert_eq!(told.len(), 1, "{told:?}");
+}
+
+#[test]
+fn a_run_that_waits_for_years_for_its_trace_is_doubted() {
+    let (told, _) = windowed("", "", EPOCH);
+    let expected = format!(
+        "nothing of the trace happens for 18171d7h6m40s, which is longer than the trace itself; its first row is at \
+         1570000000 s: {SHIFT}"
+    );
+    assert_eq!(told, [expected]);
+    // A late start is nothing to be doubted where more follows.
+    let (told, _) = windowed("", "", "arrival_s\n172800\n999999\n");
+    assert!(told.is_empty(), "{told:?}");
+}
+
+#[test]
+fn the_origin_of_a_trace_is_its_first_row_or_a_given_time() {
+    let times = |trace: &Arc<Trace>| trace.rows.iter().map(|row| row.at).collect::<Vec<_>>();
+    for run in ["duration = \"1h\"", ""] {
+        for origin in ["\"first\"", "1570000000", "1570000000.0"] {
+            let (told, trace) = windowed(run, &format!(", origin = {origin}"), EPOCH);
+            assert!(told.is_empty(), "{told:?}");
+            assert_eq!(times(&trace), [Time(0), Time(100_500_000_000)], "{origin}");
+        }
+    }
+    let (told, trace) = windowed("", ", origin = 1570000000.25", EPOCH);
+    assert_eq!(times(&trace), [Time(100_250_000_000)]);
+    assert_eq!(
+        told,
+        [
+            "1 of 2 rows is before the origin and left out; the first is at 1570000000 s: write an earlier origin, or \
+          \"first\", to have them too"
+        ]
+    );
+    for (origin, class, expected) in [
+        (
+            "2000000000",
+            "",
+            "all 2 rows are before the origin; the first is at 1570000000 s",
+        ),
+        ("-5", "", "-5 is too small"),
+        ("\"last\"", "", "\"first\""),
+        ("1e30", "", "is not a time of a trace"),
+    ] {
+        let directory = tempfile::tempdir().expect("temporary directories can be made");
+        fs::write(directory.path().join("t.csv"), EPOCH).expect("it is writable");
+        let text = format!(
+            "{NODES}[workload.traced]\ntrace = {{ format = \"csv\", file = \"t.csv\", origin = {origin} }}\n{class}"
+        );
+        let complaints = parse("test.toml", &text, directory.path(), &Options::default()).expect_err("it is faulty");
+        assert!(complaints.to_string().contains(expected), "{origin}: {complaints}");
+    }
+    // What the class cuts away is cut on purpose, unless nothing is left.
+    let complaints = read(EPOCH.as_bytes(), "stop = \"1h\"", false).expect_err("nothing is left");
+    assert!(
+        complaints.contains("all 2 rows are outside `start` and `stop`; the first is at 1570000000 s"),
+        "{complaints}"
+    );
+}
+
+#[test]
+fn traces_of_many_programs_are_read() {
+    let expected = sound("arrival_s,cpus,labels,resource.GPU\n0,1.5,\"a=b;c=d\",2\n10,2,,\n", "");
+    let utf16 = |text: &str, unit: fn(u16) -> [u8; 2]| -> Vec<u8> {
+        format!("\u{feff}{text}").encode_utf16().flat_map(unit).collect()
+    };
+    let commas = "Arrival S, CPUs ,LABELS,Resource.GPU\r\n0,1.5,a=b;c=d,2\r\n10,2,,\r\n";
+    let semicolons = "arrival-s;cpus;labels;resource.GPU\n0;1.5;\"a=b;c=d\";2\n10;2;;\n";
+    let tabs = "ARRIVAL_S\tcpus\tlabels\tRESOURCE.GPU\n0\t1.5\ta=b;c=d\t2\n10\t2\t\t\n";
+    for text in [commas, semicolons, tabs] {
+        let packed = |bytes: &[u8]| {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(bytes).expect("memory does not fill up");
+            encoder.finish().expect("memory does not fill up")
+        };
+        for bytes in [
+            text.as_bytes().to_vec(),
+            [b"\xef\xbb\xbf", text.as_bytes()].concat(),
+            utf16(text, u16::to_le_bytes),
+            utf16(text, u16::to_be_bytes),
+            packed(text.as_bytes()),
+            [packed(&text.as_bytes()[..20]), packed(&text.as_bytes()[20..])].concat(),
+            packed(&utf16(text, u16::to_le_bytes)),
+        ] {
+            let scenario = read(&bytes, "", false).unwrap_or_else(|complaints| panic!("{text}\n{complaints}"));
+            let trace = trace_of(&scenario, 0);
+            assert_eq!(trace.requests, expected.requests, "{text}");
+            assert_eq!(trace.rows.len(), 2);
+        }
+    }
+}
+
+#[test]
+fn what_is_not_read_is_refused_in_one_sentence_that_says_what_to_do() {
+    let zeros = {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        for _ in 0..70 {
+            encoder.write_all(&[b'0'; 1 << 20]).expect("memory does not fill up");
+        }
+        encoder.finish().expect("memory does not fill up")
+    };
+    for (bytes, expected) in [
+        (
+            &b"arrival_s;cpus;lifetime_s\n0;1,5;10\n1;2,5;10\n"[..],
+            "`cpus` is \"1,5\", with a decimal comma: write decimal points in the whole file, such as \"1.5\"",
+        ),
+        (
+            b"arrival_s\tcpus\n0,5\t1\n",
+            "`arrival_s` is \"0,5\", with a decimal comma",
+        ),
+        (
+            b"arrival_s|cpus\n0|1\n",
+            "the columns seem to be separated by `|`: separate them by commas",
+        ),
+        (
+            b"arrival_s cpus lifetime_s\n0 1 2\n",
+            "the columns seem to be separated by spaces",
+        ),
+        (
+            b"sep=;\narrival_s;cpus\n0;1\n",
+            "the first line, `sep=;`, is for spreadsheets: remove it",
+        ),
+        (
+            b"a\0r\0r\0",
+            "is not text: it has zero bytes, as UTF-16 without a byte order mark has; save it as UTF-8",
+        ),
+        (b"\xff\xfea\0b", "is in UTF-16 and damaged: save it as UTF-8"),
+        (b"\xff\xfe\0\0a\0\0\0", "is in UTF-32: save it as UTF-8"),
+        (
+            b"PK\x03\x04rest",
+            "is a ZIP archive or a spreadsheet such as .xlsx: unpack it, or save the sheet as CSV",
+        ),
+        (b"\x28\xb5\x2f\xfdrest", "is compressed with zstd: unpack it"),
+        (b"\xfd7zXZ\0rest", "is compressed with xz: unpack it"),
+        (b"BZh9rest", "is compressed with bzip2: unpack it"),
+        (
+            b"\x1f\x8b\x08\0\0",
+            "is gzipped and breaks off in the middle: fetch or write it again",
+        ),
+        (b"\x1f\x8b\x09nonsense", "is gzipped and damaged"),
+        (&zeros, "unpacks to more than 64 MiB, which no table does"),
+    ] {
+        for lenient in [false, true] {
+            let complaints = read(bytes, "", lenient).expect_err(expected);
+            assert!(complaints.contains(expected), "{expected}: {complaints}");
+            assert_eq!(complaints.matches("error[").count(), 1, "{complaints}");
+        }
+    }
+    // Between commas a number in quotes is a fault of its row.
+    assert!(sound_but_skipped("arrival_s,cpus\n0,\"1,5\"\n1,2\n") == 1);
+}
+
+/// How many rows are skipped.
+fn sound_but_skipped(text: &str) -> u64 {
+    trace_of(&read(text.as_bytes(), "", true).expect("the others are sound"), 0).skipped
 }

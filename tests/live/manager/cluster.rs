@@ -10,7 +10,7 @@ use crate::daemons::{self, Registry};
 use crate::guardian;
 use crate::runner::{Case, cases};
 
-pub const CASES: [Case; 8] = cases!(cluster:
+pub const CASES: [Case; 10] = cases!(cluster:
     the_cluster_describes_itself,
     networks_are_on_their_nodes,
     volumes_are_on_all_nodes_or_one,
@@ -18,6 +18,8 @@ pub const CASES: [Case; 8] = cases!(cluster:
     images_come_from_a_registry needs Registry,
     builds_go_where_they_are_told,
     buildkit_talks_to_one_engine,
+    builds_that_no_node_takes_say_why_at_once,
+    what_this_cluster_does_not_have_is_said,
     clients_come_through_ports_and_sockets,
 );
 
@@ -398,6 +400,65 @@ fn buildkit_talks_to_one_engine() {
         .filter(|node| !node.docker().ok(words("images -q kit:1")).is_empty());
     assert_eq!(holders.count(), 1);
     docker.ok(words("rmi kit:1"));
+}
+
+/// Docker's client waits for the end of its session before it says anything.
+fn builds_that_no_node_takes_say_why_at_once() {
+    let daemons = daemons::shared();
+    let manager = Manager::over(&daemons);
+    let place = guardian::laboratory().expect("in the laboratory").join("nowhere");
+    fs::create_dir_all(&place).expect("a directory");
+    fs::write(place.join("Dockerfile"), "FROM busybox\n").expect("a recipe");
+    for kit in ["0", "1"] {
+        let docker = manager.docker().environment("DOCKER_BUILDKIT", kit);
+        let place = place.display().to_string();
+        let built = docker.run(["build", "--build-arg", "constraint:zone==nowhere", &place]);
+        assert!(built.code.is_some_and(|code| code != 0), "{built:?}");
+        assert!(built.err.contains("[zone==nowhere]"), "{built:?}");
+        assert!(!built.err.contains("dial gRPC"), "{built:?}");
+    }
+}
+
+/// Answers to what engines in swarm mode have, and what takes up their disks.
+fn what_this_cluster_does_not_have_is_said() {
+    let daemons = daemons::shared();
+    let manager = Manager::over(&daemons);
+    let docker = manager.docker();
+    for line in ["node ls", "service ls", "swarm init", "secret ls", "config ls"] {
+        let refused = docker.fails(words(line));
+        assert!(refused.contains("standalone cluster"), "{line}: {refused}");
+        assert!(!refused.contains("docker swarm init"), "{line}: {refused}");
+    }
+    // Docker's client has words of its own for these.
+    for (path, told) in [
+        ("/plugins", "belong to single engines"),
+        ("/tasks", "no services"),
+        ("/nonsense", "is not part of"),
+    ] {
+        let (status, text) = manager.told("GET", path, "");
+        assert!(status == 404 && text.contains(told), "{text}");
+    }
+    for body in [r#"{"Name":"wide"}"#, r#"{"Name":"wide","Driver":"overlay"}"#] {
+        let (status, told) = manager.told("POST", "/networks/create", body);
+        assert!(
+            status >= 400 && told.contains("--driver bridge") && told.contains("network_mode: bridge"),
+            "{told}"
+        );
+        assert!(!told.contains("docker swarm init"), "{told}");
+    }
+    docker.ok(words("create --name idle busybox true"));
+    docker.ok(words("network create -d bridge node-2/unused"));
+    docker.ok(words("volume create spare"));
+    let rows = docker.ok(["system", "df", "--format", "{{.Type}} {{.TotalCount}}"]);
+    assert!(
+        rows.contains("Containers 1") && rows.contains("Local Volumes 2"),
+        "{rows}"
+    );
+    let removed = docker.ok(words("system prune -f --volumes"));
+    for name in ["node-2/unused", "node-1/spare", "node-2/spare", "Total reclaimed space"] {
+        assert!(removed.contains(name), "{name}: {removed}");
+    }
+    assert_eq!(docker.ok(words("ps -aq")), "");
 }
 
 /// cli-and-discovery 23.

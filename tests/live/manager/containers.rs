@@ -53,7 +53,11 @@ fn a_container_lives_its_life() {
                 .ok(words("stats --no-stream --format {{.PIDs}} site"))
                 .contains('2')
         );
-        assert!(docker.ok(words("port site")).contains("80/tcp"));
+        // The daemon binds it for both families; it leads to the node once.
+        assert_eq!(
+            docker.ok(words("port site")),
+            format!("80/tcp -> {}:80", daemons[1].ip())
+        );
         docker.ok(words("exec site touch /changed"));
         assert!(docker.ok(words("diff site")).contains("A /changed"));
         docker.ok(words("update --memory 64m --memory-swap 64m site"));
@@ -240,8 +244,12 @@ fn faults_are_told_as_ever() {
     let daemons = daemons::shared();
     let manager = Manager::over(&daemons);
     let told = |method: &str, path: &str, body: &str| manager.told(method, path, body);
-    for (method, path) in [("POST", "/info"), ("GET", "/services"), ("POST", "/containers/prune")] {
-        assert_eq!(told(method, path, ""), (404, "404 page not found".to_owned()), "{path}");
+    for (method, path, said) in [
+        ("POST", "/info", "404 page not found"),
+        ("GET", "/services", "This endpoint is a standalone cluster"),
+    ] {
+        let (status, text) = told(method, path, "");
+        assert!(status == 404 && text.starts_with(said), "{path}: {text}");
     }
     let moved = manager.ask("GET", "/containers//json", "");
     assert_eq!(moved.status, 301);
@@ -338,9 +346,9 @@ fn lists_are_filtered() {
         "gone"
     );
     assert_eq!(filtered(r#"{"exited":["0"],"status":["exited"]}"#), "gone");
-    for filters in [r#"{"exited":["x"]}"#, "bad"] {
+    for (filters, status) in [(r#"{"exited":["x"]}"#, 500), ("bad", 400)] {
         let path = format!("/containers/json?filters={}", encoded(filters));
-        assert_eq!(manager.told("GET", &path, "").0, 500, "{filters}");
+        assert_eq!(manager.told("GET", &path, "").0, status, "{filters}");
     }
     assert_eq!(manager.told("GET", "/networks?filters=bad", "").0, 400);
     assert_eq!(filtered(r#"{"label":["a=1","b=2"]}"#), "p3");

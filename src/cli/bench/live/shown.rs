@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::bench::Origin;
 use crate::load::{Latencies, Measured, Operation, Reading};
 use crate::metrics::stats::quantile;
-use crate::report::{self, Align, OutputDir};
+use crate::report::{self, Align, ResultSet};
 use crate::scaletest::{Findings, Plan, Usage};
 use crate::scenario::Scenario;
 
@@ -386,7 +386,7 @@ impl Shown<'_> {
     }
 
     /// Writes the files.
-    pub fn write(&self, output: &OutputDir) -> anyhow::Result<()> {
+    pub fn write(&self, output: ResultSet<'_>) -> anyhow::Result<()> {
         let mut csv = csv::Writer::from_writer(Vec::new());
         csv.write_record([
             "what",
@@ -429,9 +429,7 @@ impl Shown<'_> {
             "origin": Origin::here(),
             "platform": format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
         });
-        // Last, so that a directory with a manifest is a whole one.
-        output.write("manifest.json", text(&manifest)?.as_bytes())?;
-        Ok(())
+        Ok(output.finish(text(&manifest)?.as_bytes())?)
     }
 }
 

@@ -108,7 +108,11 @@ async fn lists_show_what_runs_unless_more_is_asked_for() {
     let only = async |filters: Value| swarm.names(&path::query(&[("filters", &filters.to_string())])).await;
     assert_eq!(only(json!({ "status": ["exited"] })).await, ["/node-0/ended"]);
     assert_eq!(only(json!({ "status": ["created"] })).await, ["/node-0/idle"]);
-    assert_eq!(only(json!({ "exited": ["3"] })).await, ["/node-0/ended"]);
+    // As with a daemon, a code chooses among what is listed, and lists no more.
+    assert_eq!(only(json!({ "exited": ["3"] })).await, Vec::<String>::new());
+    let code = json!({ "exited": ["3"] }).to_string();
+    let all = path::query(&[("all", "1"), ("filters", &code)]);
+    assert_eq!(swarm.names(&all).await, ["/node-0/ended"]);
     // The legacy form.
     assert_eq!(only(json!({ "status": { "exited": true } })).await, ["/node-0/ended"]);
 }
@@ -152,7 +156,6 @@ async fn filters_choose() {
         (json!({ "network": ["test1"] }), vec!["n"]),
         (json!({ "health": ["none"] }), vec!["d", "n", "p3", "task", "v"]),
         (json!({ "is-task": ["true"] }), vec!["task"]),
-        (json!({ "unheard-of": ["true"] }), vec!["d", "n", "p3", "task", "v"]),
     ] {
         let mut found = swarm.names(&filters(&chosen)).await;
         found.sort_unstable();
@@ -167,8 +170,18 @@ async fn filters_choose() {
             .0,
         500
     );
-    assert_eq!(swarm.get("/containers/json?filters=bad").await.failure().0, 500);
-    assert_eq!(swarm.get("/networks?filters=bad").await.failure().0, 400);
+    for list in ["containers/json", "images/json", "networks", "volumes", "events"] {
+        assert_eq!(
+            swarm.get(&format!("/{list}?filters=bad")).await.failure().0,
+            400,
+            "{list}"
+        );
+    }
+    for list in ["containers/json", "images/json", "networks", "volumes"] {
+        let unknown = filters(&json!({ "unheard-of": ["true"] }));
+        let refused = swarm.get(&format!("/{list}{unknown}")).await.failure();
+        assert_eq!(refused, (400, "Invalid filter 'unheard-of'".to_owned()), "{list}");
+    }
 }
 
 /// §11, 14, of an engine that is gone.

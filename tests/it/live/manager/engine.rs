@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use hyper::{Method, Response};
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 
 use swarmlab::docker::{Timestamp, path};
 use swarmlab::net::{self, Address, Listener};
@@ -74,6 +75,23 @@ pub struct World {
     pub orders: Vec<String>,
     listeners: Vec<UnboundedSender<String>>,
     created: u64,
+    holds: Vec<Hold>,
+}
+
+/// What of a call is held back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It is not carried out yet.
+    Request,
+    /// It is carried out, and not answered yet.
+    Answer,
+}
+
+#[derive(Debug)]
+struct Hold {
+    stage: Stage,
+    call: String,
+    told: oneshot::Receiver<()>,
 }
 
 impl World {
@@ -102,11 +120,21 @@ impl World {
             orders: Vec::new(),
             listeners: Vec::new(),
             created: 0,
+            holds: Vec::new(),
         }
     }
 
     fn now(&self) -> i64 {
         Timestamp::now().0 + self.clock
+    }
+
+    /// Holds back the next call whose method and target contain the text until the sender is told; if that is dropped,
+    /// the connection is cut.
+    pub fn hold(&mut self, stage: Stage, call: &str) -> oneshot::Sender<()> {
+        let (sender, told) = oneshot::channel();
+        let call = call.to_owned();
+        self.holds.push(Hold { stage, call, told });
+        sender
     }
 
     /// Tells all listeners.
@@ -126,11 +154,15 @@ impl World {
     }
 
     fn tell_of(&mut self, action: &str, container: &str) {
+        self.tell_more_of(action, container, "", String::new());
+    }
+
+    fn tell_more_of(&mut self, action: &str, container: &str, key: &str, value: String) {
         let now = self.now();
         let name = self.containers.get(container).map(|known| known.name.clone());
         self.tell(&json!({
             "status": action, "id": container, "from": "busybox", "Type": "container", "Action": action,
-            "Actor": { "ID": container, "Attributes": { "image": "busybox", "name": name } },
+            "Actor": { "ID": container, "Attributes": { "image": "busybox", "name": name, key: value } },
             "scope": "local", "time": now / 1_000_000_000, "timeNano": now,
         }));
     }
@@ -176,7 +208,14 @@ impl World {
             container.running = false;
             container.exit_code = exit_code;
         }
-        self.tell_of("die", id);
+        self.tell_more_of("die", id, "exitCode", exit_code.to_string());
+    }
+
+    /// Stops a container as a client wants it, or the daemon itself when it is stopped.
+    pub fn stop(&mut self, id: &str) {
+        self.tell_more_of("kill", id, "signal", "15".to_owned());
+        self.end(id, 137);
+        self.tell_of("stop", id);
     }
 
     /// Removes a container.
@@ -350,8 +389,23 @@ impl Engine {
     pub async fn resume(&mut self) {
         let world = Arc::clone(&self.world);
         let routes = Routes::default().otherwise(move |seen| {
-            let mut world = world.lock().expect("no panic under this lock");
-            answer(&mut world, seen)
+            let mut own = world.lock().expect("no panic under this lock");
+            let call = format!("{} {}", seen.method, seen.target);
+            let held = own.holds.iter().position(|hold| call.contains(&hold.call));
+            let Some(hold) = held.map(|held| own.holds.swap_remove(held)) else {
+                return answer(&mut own, seen);
+            };
+            match hold.stage {
+                Stage::Request => {
+                    let (world, seen) = (Arc::clone(&world), seen.clone());
+                    let then = move || answer(&mut world.lock().expect("no panic under this lock"), &seen);
+                    Reply::Held(hold.told, Box::new(then))
+                }
+                Stage::Answer => {
+                    let reply = answer(&mut own, seen);
+                    Reply::Held(hold.told, Box::new(move || reply))
+                }
+            }
         });
         self.fake = Some(routes.start_at(&self.address, None).await);
     }
@@ -502,7 +556,7 @@ fn about_container(
             Reply::Text(204, "")
         }
         ("POST", ["kill" | "stop"]) => {
-            world.end(id, 137);
+            world.stop(id);
             Reply::Text(204, "")
         }
         ("POST", ["wait"]) => Reply::Stalled(vec![" "]),

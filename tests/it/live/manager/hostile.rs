@@ -9,11 +9,23 @@ use crate::live::{AGES, within};
 use swarmlab::net;
 
 /// Everything that comes back for these bytes, if nothing follows them.
-async fn exchange(swarm: &Swarm, bytes: &[u8]) -> String {
-    let mut stream = net::dial(&swarm.address, None, AGES).await.expect("a connection");
+pub async fn exchange(swarm: &Swarm, bytes: &[u8]) -> String {
+    talk(&swarm.address, bytes, true).await
+}
+
+/// The same for bytes after which the other side closes the connection, since they ask for that: a client that has ended
+/// its side may have gone, and need not be answered.
+pub async fn exchange_at(address: &net::Address, bytes: &[u8]) -> String {
+    talk(address, bytes, false).await
+}
+
+async fn talk(address: &net::Address, bytes: &[u8], ends: bool) -> String {
+    let mut stream = net::dial(address, None, AGES).await.expect("a connection");
     // It may be closed before everything is sent.
     let _ = stream.write_all(bytes).await;
-    let _ = stream.shutdown().await;
+    if ends {
+        let _ = stream.shutdown().await;
+    }
     let mut text = Vec::new();
     let _ = within(stream.read_to_end(&mut text)).await;
     String::from_utf8_lossy(&text).into_owned()
@@ -27,7 +39,7 @@ async fn clients_that_send_a_byte_now_and_then_keep_nobody_waiting() {
     for beginning in [
         &b"G"[..],
         b"GET /info HTTP/1.1\r\nHos",
-        b"POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
+        b"POST /containers/create HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
     ] {
         for _ in 0..100 {
             let mut stream = net::dial(&swarm.address, None, AGES).await.expect("a connection");
@@ -42,7 +54,7 @@ async fn clients_that_send_a_byte_now_and_then_keep_nobody_waiting() {
     // The slow ones are served as soon as they say what they want.
     let stream = &mut slow[100];
     stream
-        .write_all(b"t: x\r\nConnection: close\r\n\r\n")
+        .write_all(b"t: localhost\r\nConnection: close\r\n\r\n")
         .await
         .expect("bytes are taken");
     let mut text = String::new();
@@ -65,11 +77,11 @@ async fn what_is_no_request_is_refused() {
         (b"GET /info HTTP/9.9\r\n\r\n", &["400"]),
         (b"GET /info HTTP/1.1\r\nno colon\r\n\r\n", &["400"]),
         (
-            b"POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
+            b"POST /containers/create HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n",
             &["400"],
         ),
         (
-            b"POST /containers/create HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            b"POST /containers/create HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
             &["400"],
         ),
         (long.as_bytes(), &["431", "400", "414"]),
@@ -86,7 +98,7 @@ async fn what_is_no_request_is_refused() {
     // A body that stops in the middle is no body.
     exchange(
         &swarm,
-        b"POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{\"Image\":",
+        b"POST /containers/create HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{\"Image\":",
     )
     .await;
     assert!(engine.world().containers.is_empty());
@@ -131,6 +143,7 @@ async fn odd_configurations_do_no_harm() {
         assert!(answer.status == 201 || answer.failure().0 >= 400, "{body}");
     }
     let deep = hyper::Request::post("/containers/create")
+        .header("content-type", "application/json")
         .body(net::full(deep))
         .expect("a request");
     assert_eq!(swarm.send(deep).await.status(), 400);
@@ -226,4 +239,59 @@ async fn huge_and_odd_lists_are_taken_in() {
     swarm.get("/networks").await.expect(200);
     swarm.get("/volumes").await.expect(200);
     swarm.create("near", &with_env(&["constraint:node==node-1"])).await;
+}
+
+/// What the scheduler would take long for is refused with the limit and what was asked, in few words.
+#[tokio::test]
+async fn a_create_that_asks_for_too_much_is_refused_before_anybody_waits_for_it() {
+    let engine = Engine::start("node-0").await;
+    let swarm = Swarm::of(&[&engine]).await;
+    let patterns: Vec<String> = (0..50_000)
+        .map(|number| format!("affinity:container==/(a|aa)+{number}$/"))
+        .collect();
+    let ports: serde_json::Map<String, Value> = (0..100_000)
+        .map(|port| (format!("{port}/tcp"), json!([{ "HostPort": port.to_string() }])))
+        .collect();
+    let labels: serde_json::Map<String, Value> = (0..100_000).map(|label| (label.to_string(), json!(""))).collect();
+    let networks: serde_json::Map<String, Value> = (0..10_000).map(|name| (format!("a/{name}"), json!({}))).collect();
+    for (body, told) in [
+        (
+            json!({ "Image": "busybox", "Env": patterns }),
+            "50000 scheduling expressions",
+        ),
+        (
+            json!({ "Image": "busybox", "HostConfig": { "PortBindings": ports } }),
+            "100000 published and exposed ports",
+        ),
+        (json!({ "Image": "busybox", "Labels": labels }), "100000 labels"),
+        (
+            json!({ "Image": "busybox", "HostConfig": { "NetworkMode": "/".repeat(1 << 20) } }),
+            "1048576 bytes in the name of a network",
+        ),
+        (
+            json!({ "Image": "busybox", "NetworkingConfig": { "EndpointsConfig": networks } }),
+            "10000 networks",
+        ),
+    ] {
+        let (status, message) = swarm.post("/containers/create?name=web", &body).await.failure();
+        assert!(
+            status == 400 && message.contains(told) && message.contains("at most"),
+            "{message}"
+        );
+        assert!(message.len() < 300, "{message}");
+    }
+    assert!(engine.world().named("web").is_none());
+    swarm.create("web", &plain()).await;
+}
+
+/// Why each node refuses a container is told in few words, however many there were in the request.
+#[tokio::test]
+async fn the_reasons_of_a_refusal_are_short() {
+    let engine = Engine::start("node-0").await;
+    let swarm = Swarm::of(&[&engine]).await;
+    let long = format!("constraint:zone=={}", "a".repeat(20_000));
+    let refused = swarm.post("/containers/create?name=web", &with_env(&[&long])).await;
+    let reasons = refused.json()["nodes"].clone();
+    assert_eq!(reasons[0]["node"], "node-0", "{reasons}");
+    assert!(reasons.to_string().len() < 1000, "{reasons}");
 }

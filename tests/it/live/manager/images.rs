@@ -35,18 +35,38 @@ async fn a_pull_goes_to_all_engines() {
     }
     assert!(told.iter().all(|line| line.get("error").is_none()));
     assert!(a.world().images.len() == 2 && b.world().images.len() == 2);
-    let failed = swarm
-        .ask(Method::POST, "/images/create?fromImage=nothing&tag=1", None)
-        .await
-        .expect(200);
-    let last = lines(failed.text()).pop().expect("a line");
-    assert!(
-        last["error"]
-            .as_str()
-            .expect("an error")
-            .contains("repository does not exist"),
-        "{last}"
-    );
+}
+
+/// What fails in the middle is introduced as what failed, and what an engine refuses as the engine's answer.
+#[tokio::test]
+async fn failures_of_images_begin_as_ever() {
+    let engine = Engine::start("node-0").await;
+    engine.world().registry.push("broken".to_owned());
+    let swarm = Swarm::of(&[&engine]).await;
+    for (path, doing, error) in [
+        (
+            "/images/create?fromImage=nothing&tag=1",
+            "Pulling nothing:1...",
+            "Failed to load nothing:1: repository does not exist",
+        ),
+        (
+            "/images/create?fromImage=denied&tag=1",
+            "Pulling denied:1...",
+            "Error response from daemon: pull access denied for denied",
+        ),
+        (
+            "/images/load",
+            "Loading Image...",
+            "Failed to load image: unexpected EOF",
+        ),
+    ] {
+        let failed = swarm.ask(Method::POST, path, None).await.expect(200);
+        let told = lines(failed.text());
+        let status = format!("{doing} : {error}");
+        assert!(told.iter().any(|line| line["status"] == status.as_str()), "{told:?}");
+        let last = told.last().expect("a line");
+        assert_eq!(last["error"], error, "{last}");
+    }
 }
 
 /// §11, 21 and 22.

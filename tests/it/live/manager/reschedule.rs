@@ -225,3 +225,145 @@ async fn several_containers_find_their_places_side_by_side() {
             .all(|container| container.running)
     );
 }
+
+/// What `info` says about containers of an engine that cannot be rescheduled.
+async fn waiting(swarm: &Swarm) -> String {
+    let info = swarm.get("/info").await.json();
+    let pairs = info["SystemStatus"].as_array().expect("pairs").iter();
+    let lines = pairs.filter(|pair| pair[0] == "  └ Not rescheduled");
+    lines.map(|pair| pair[1].as_str().expect("text")).collect()
+}
+
+fn sharing_network(target: &str, env: &[&str]) -> Value {
+    let mode = format!("container:{target}");
+    json!({ "Image": "busybox", "Env": env, "HostConfig": { "NetworkMode": mode } })
+}
+
+/// Nothing is left of a move that fails half-way, and it succeeds when it can.
+#[tokio::test]
+async fn a_group_moves_as_a_whole_or_not_at_all() {
+    let (mut a, b) = two().await;
+    let special = |world: &mut super::engine::World| {
+        world
+            .images
+            .push(("sha256:b1".to_owned(), vec!["special:latest".to_owned()]));
+    };
+    special(&mut a.world());
+    let swarm = swarm_of(&a, &b).await;
+    let db = swarm.run("db", &durable(&["constraint:disk==~ssd"], "")).await;
+    let mut side = sharing_network(&db, &["reschedule:on-node-failure"]);
+    side["Image"] = json!("special");
+    swarm.run("a-side", &side).await;
+    a.kill().await;
+    until("it is said why", async || {
+        let told = waiting(&swarm).await;
+        (told.contains("creating a-side failed") && told.contains("goes to one node with db, or not at all"))
+            .then_some(())
+    })
+    .await;
+    assert!(
+        b.world()
+            .orders
+            .iter()
+            .any(|order| order.contains("/containers/create?name=db"))
+    );
+    assert!(b.world().containers.is_empty(), "{:?}", b.world().containers);
+    let mut all = swarm.names("?all=1").await;
+    all.sort_unstable();
+    assert_eq!(all, ["/node-0/a-side", "/node-0/db"]);
+    special(&mut b.world());
+    until("both run on the other engine", async || {
+        let mut names = swarm.names("").await;
+        names.sort_unstable();
+        (names == ["/node-1/a-side", "/node-1/db"]).then_some(())
+    })
+    .await;
+    let new = b.world().named("db").expect("it is there").id.clone();
+    let mode = b.world().named("a-side").expect("it is there").body["HostConfig"]["NetworkMode"].clone();
+    assert_eq!(mode, format!("container:{new}"));
+    until("nobody waits", async || waiting(&swarm).await.is_empty().then_some(())).await;
+    a.resume().await;
+    until("nothing is left", async || {
+        a.world().containers.is_empty().then_some(())
+    })
+    .await;
+    assert_eq!(b.world().containers.len(), 2);
+}
+
+/// Who depends on a container that stays has to stay as well; who is depended upon by one that stays does not.
+#[tokio::test]
+async fn without_a_policy_a_container_stays_and_those_that_need_it() {
+    let (mut a, b) = two().await;
+    let swarm = swarm_of(&a, &b).await;
+    let near = "constraint:disk==~ssd";
+    let db = swarm.run("db", &durable(&[near], "")).await;
+    swarm.run("left", &sharing_network(&db, &[])).await;
+    let body = json!({ "Image": "busybox", "Env": [near] });
+    let root = swarm.run("root", &body).await;
+    let tied = swarm
+        .run("tied", &sharing_network(&root, &["reschedule:on-node-failure"]))
+        .await;
+    let mut far = durable(&[], "");
+    far["HostConfig"]["VolumesFrom"] = json!([format!("{}:ro", &tied[..12])]);
+    swarm.run("far", &far).await;
+    a.kill().await;
+    for told in [
+        "tied: it shares the network of container root, which stays on node-0: that has no reschedule policy",
+        "far: it mounts the volumes of container tied, which has to wait itself",
+        "left: it shares the network of container db, which was rescheduled; it has no reschedule policy",
+    ] {
+        until(told, async || waiting(&swarm).await.contains(told).then_some(())).await;
+    }
+    assert_eq!(swarm.names("").await, ["/node-1/db"]);
+    a.resume().await;
+    until("the former db is removed", async || {
+        a.world().named("db").is_none().then_some(())
+    })
+    .await;
+    let mut rest: Vec<String> = a
+        .world()
+        .containers
+        .values()
+        .map(|container| container.name.clone())
+        .collect();
+    rest.sort_unstable();
+    assert_eq!(rest, ["far", "left", "root", "tied"]);
+}
+
+/// An engine ends containers by a signal before it is gone, as machines do that shut down. What a client has stopped, or
+/// what came to its end by itself, is not started again.
+#[tokio::test]
+async fn what_an_engine_interrupts_is_started_elsewhere_and_nothing_else() {
+    for start_interrupted in [true, false] {
+        let (mut a, b) = two().await;
+        let swarm = Swarm::tuned(&[&a, &b], |options| {
+            options.failure_retry = 2;
+            options.start_interrupted = start_interrupted;
+        })
+        .await;
+        let mut ids = Vec::new();
+        for name in ["interrupted", "stopped", "aside", "done"] {
+            ids.push(swarm.run(name, &durable(&["constraint:disk==~ssd"], "")).await);
+        }
+        assert_eq!(a.world().containers.len(), 4);
+        swarm.post("/containers/stopped/stop", &json!({})).await.expect(204);
+        a.world().stop(&ids[2]);
+        a.world().end(&ids[3], 0);
+        a.world().end(&ids[0], 137);
+        until("all have ended", async || {
+            swarm.names("").await.is_empty().then_some(())
+        })
+        .await;
+        a.kill().await;
+        let on_b = |name: &str| b.world().named(name).map(|container| container.running);
+        until("all are on the other engine", async || {
+            let started = on_b("interrupted")? || !start_interrupted;
+            (started && b.world().containers.len() == 4).then_some(())
+        })
+        .await;
+        assert_eq!(on_b("interrupted"), Some(start_interrupted));
+        for name in ["stopped", "aside", "done"] {
+            assert_eq!(on_b(name), Some(false), "{name}");
+        }
+    }
+}

@@ -15,6 +15,9 @@ pub fn about_images(world: &mut World, method: &str, rest: &[&str], parameter: &
         }
         ("POST", ["create"]) => {
             let image = format!("{}:{}", parameter("fromImage"), parameter("tag"));
+            if image.starts_with("denied:") {
+                return Reply::Json(404, json!({ "message": "pull access denied for denied" }));
+            }
             if !world.registry.contains(&image) {
                 let text = "{\"status\":\"Pulling\"}\n{\"error\":\"repository does not exist\",\"errorDetail\":{}}\n";
                 return Reply::Text(200, text);
@@ -23,6 +26,9 @@ pub fn about_images(world: &mut World, method: &str, rest: &[&str], parameter: &
             Reply::Text(200, "{\"status\":\"Pulling\"}\n{\"status\":\"Downloaded\"}\n")
         }
         ("POST", ["load"]) => {
+            if world.registry.iter().any(|image| image == "broken") {
+                return Reply::Text(200, "{\"error\":\"unexpected EOF\",\"errorDetail\":{}}\n");
+            }
             world
                 .images
                 .push(("sha256:10ad".to_owned(), vec!["loaded:latest".to_owned()]));
