@@ -83,7 +83,7 @@ pub struct Placement {
 /// Why a container could not be placed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlaceError {
-    /// Another container, pending ones included, has the name (`scheduling.md` §1.1a).
+    /// Another container, pending ones included, has the name (`scheduler/RULES.md` §1.1a).
     #[error(
         "Conflict: The name {0} is already assigned. You have to delete (or rename) that container to be able to \
          assign {0} to a container again."

@@ -5,6 +5,15 @@
 //! One lock holds everything that is known ([`keeper`]); one task for each engine keeps it true ([`engine`]); requests
 //! are answered from it, passed on to a daemon, or connected through ([`server`], [`routes`]).
 
+#[doc = include_str!("manager/RULES.md")]
+pub mod rules {
+    #[doc = include_str!("manager/API.md")]
+    pub mod api {}
+
+    #[doc = include_str!("manager/DISCOVERY.md")]
+    pub mod discovery {}
+}
+
 mod answer;
 mod build;
 mod campaign;

@@ -1,11 +1,15 @@
 //! The pure decision: filters say which nodes may take a container, a strategy says which of them does.
 //!
-//! Owns Swarm's rules and error texts (`scheduling.md`), and tables derived from the cluster that make decisions cheap
-//! but never different. Must not know who asks, how nodes are reached, or that time passes; randomness is handed in.
+//! Owns Swarm's rules and error texts (`scheduler/RULES.md`), and tables derived from the cluster that make decisions
+//! cheap but never different. Must not know who asks, how nodes are reached, or that time passes; randomness is handed
+//! in.
 //!
 //! Ties, nodes of equal weight with equally many containers, go to the node whose name comes first in byte order, then
 //! to the one whose ID does. The strategy `random` draws one number per decision, uniformly among the accepted nodes in
 //! that same order.
+
+#[doc = include_str!("scheduler/RULES.md")]
+pub mod rules {}
 
 mod classes;
 mod creation;
@@ -93,9 +97,9 @@ impl Scheduler {
 
     /// The best node for a request, or why there is none.
     ///
-    /// First all expressions are enforced; if that leaves no node, soft ones are dropped (`scheduling.md` §4.1). The
-    /// cluster must be the same one at every call, or a clone that has taken its place: to decide over another, or over
-    /// two clones that go different ways, make another scheduler.
+    /// First all expressions are enforced; if that leaves no node, soft ones are dropped (`scheduler/RULES.md` §4.1).
+    /// The cluster must be the same one at every call, or a clone that has taken its place: to decide over another, or
+    /// over two clones that go different ways, make another scheduler.
     pub fn decide(&mut self, cluster: &Cluster, request: &Prepared, rng: &mut impl Rng) -> Result<Decision, Rejection> {
         let mut last = Rejection::NoNodes;
         for soft in passes(request) {

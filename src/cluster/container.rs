@@ -47,7 +47,7 @@ impl Container {
         self.node
     }
 
-    /// Whether the node has yet to report it (`scheduling.md` §10).
+    /// Whether the node has yet to report it (`scheduler/RULES.md` §10).
     pub fn is_pending(&self) -> bool {
         self.pending
     }

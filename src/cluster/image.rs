@@ -22,13 +22,14 @@ impl Image {
         }
     }
 
-    /// What an `image` affinity compares with: the ID, every tag, and every tag's repository (`scheduling.md` §5.5).
+    /// What an `image` affinity compares with: the ID, every tag, and every tag's repository
+    /// (`scheduler/RULES.md` §5.5).
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let tags = self.tags.iter().flat_map(|tag| [tag.as_str(), repository(tag)]);
         [self.id.as_str()].into_iter().chain(tags)
     }
 
-    /// Whether `query` names this image (`live-manager.md` §7.2): its ID or a prefix of it longer than two characters,
+    /// Whether `query` names this image (`manager/RULES.md` §7.2): its ID or a prefix of it longer than two characters,
     /// with or without the algorithm, or a reference; a query without tag matches every tag of its repository.
     pub fn matches(&self, query: &str) -> bool {
         let digits = self.id.split_once(':').map_or(self.id.as_str(), |(_, digits)| digits);
@@ -49,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn queries_match_as_live_manager_7_2_says() {
+    fn queries_match_as_the_rules_say() {
         let image = Image {
             id: "sha256:06a1f7".into(),
             tags: ["busybox:1", "localhost:5000/app"].map(String::from).into(),

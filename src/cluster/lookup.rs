@@ -1,4 +1,4 @@
-//! From what a user types to a container: the original's rules (`live-manager.md` §7.1).
+//! From what a user types to a container: the original's rules (`manager/RULES.md` §7.1).
 
 use std::collections::BTreeSet;
 

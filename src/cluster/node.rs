@@ -13,7 +13,7 @@ const SLOTS_LABEL: &str = "containerslots";
 pub const HEALTHY: u8 = 100;
 
 /// The health indicator of a node whose daemon could not be reached `failures` times in a row, when it counts as
-/// unhealthy from `limit` times on (`scheduling.md` §7.3): 100, 67, 34 and 0 by default.
+/// unhealthy from `limit` times on (`scheduler/RULES.md` §7.3): 100, 67, 34 and 0 by default.
 pub fn health_indicator(failures: u32, limit: u32) -> u8 {
     if failures >= limit {
         return 0;
@@ -43,7 +43,7 @@ pub struct NewNode {
 /// An alteration of a node that is not about its containers.
 #[derive(Clone, Debug)]
 pub enum NodeChange {
-    /// The health indicator: 0 is unhealthy, [`HEALTHY`] is without failures (`scheduling.md` §7.3).
+    /// The health indicator: 0 is unhealthy, [`HEALTHY`] is without failures (`scheduler/RULES.md` §7.3).
     Health(u8),
     /// Whether the node is a candidate at all. One that is not is seen by no filter, not even `health`.
     Schedulable(bool),

@@ -1,4 +1,4 @@
-//! Addresses in a store: each under a key of its own, for as long as it is renewed (`cli-and-discovery.md` §4.4).
+//! Addresses in a store: each under a key of its own, for as long as it is renewed (`manager/DISCOVERY.md` §4.4).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

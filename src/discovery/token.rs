@@ -1,5 +1,5 @@
 //! `token://<token>` or `token://<host>/<path>/<token>`: a list that a discovery service keeps
-//! (`cli-and-discovery.md` §4.3).
+//! (`manager/DISCOVERY.md` §4.3).
 //!
 //! There is no public service any more, so the short form needs to be told where one is: option `token.url`. The long
 //! form is asked by HTTPS, as in the original, unless that option names the same host with `http://`.

@@ -56,8 +56,8 @@ impl Failure {
 }
 
 impl From<CallError> for Failure {
-    /// What a daemon refuses keeps its status only where the caller says so: the original makes it 500 (`api.md` §1). Its
-    /// text before the message is left out, since clients of today write it themselves.
+    /// What a daemon refuses keeps its status only where the caller says so: the original makes it 500
+    /// (`manager/API.md` §1). Its text before the message is left out, since clients of today write it themselves.
     fn from(error: CallError) -> Failure {
         let told = error.told();
         match advises_swarm_mode(&told) {

@@ -1,5 +1,5 @@
 //! `POST /build`: images built on one engine, and the sessions through which clients of today send what is built
-//! (`api.md` §7).
+//! (`manager/API.md` §7).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -180,7 +180,7 @@ async fn read_out(body: hyper::body::Incoming) {
     let _ = tokio::time::timeout(PATIENCE, reading).await;
 }
 
-/// What the scheduler is asked for a build, and the query without scheduling expressions (`scheduling.md` §12.1).
+/// What the scheduler is asked for a build, and the query without scheduling expressions (`scheduler/RULES.md` §12.1).
 fn scheduled(call: &Call) -> (Request, Vec<(String, String)>) {
     let mut pairs = call.query.clone();
     let mut arguments: Map = serde_json::from_str(call.parameter("buildargs")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Standing for the election of the primary, again and again, and following who is (`live-manager.md` §12.3).
+//! Standing for the election of the primary, again and again, and following who is (`manager/RULES.md` §12.3).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
 //! A container's configuration: from what a client sends to what the scheduler reads and a daemon is told
-//! (`scheduling.md` §1 and §2).
+//! (`scheduler/RULES.md` §1 and §2).
 //!
 //! The body stays a map, looked into and edited in place, so that what is not understood here reaches the daemon.
 
@@ -259,7 +259,7 @@ pub(super) fn port_bindings(ports: Option<&Map>) -> Vec<PortBinding> {
     bindings
 }
 
-/// Moves what the first clients put at the top level to where daemons look for it (`scheduling.md` §1, step 3).
+/// Moves what the first clients put at the top level to where daemons look for it (`scheduler/RULES.md` §1, step 3).
 fn move_legacy_fields(body: &mut Map) {
     for (legacy, own) in LEGACY {
         let Some(value) = json::get(body, legacy).cloned() else {

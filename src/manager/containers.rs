@@ -1,4 +1,4 @@
-//! Containers as clients are shown them (`api.md` §3 and §4.1).
+//! Containers as clients are shown them (`manager/API.md` §3 and §4.1).
 
 use std::borrow::Cow;
 
@@ -229,7 +229,7 @@ impl Choice {
     }
 }
 
-/// The container that a client means, if it can be talked about with its daemon (`api.md` §1.3).
+/// The container that a client means, if it can be talked about with its daemon (`manager/API.md` §1.3).
 pub(super) fn reach(state: &State, name: &str, unknown: impl FnOnce() -> Failure) -> Result<Placed, Failure> {
     let placed = state.find_container(name).ok_or_else(unknown)?;
     if !placed.is_healthy {
@@ -300,7 +300,7 @@ impl State {
     }
 }
 
-/// `DELETE /containers/{n}` (`api.md` §4.3).
+/// `DELETE /containers/{n}` (`manager/API.md` §4.3).
 pub(super) async fn remove(call: Call) -> Result<Answer, Failure> {
     let (manager, name) = (&call.manager, &call.matched.name);
     let placed = manager.keeper.with(|state| {
@@ -336,7 +336,7 @@ pub(super) async fn remove(call: Call) -> Result<Answer, Failure> {
     Ok(super::answer::bare(StatusCode::NO_CONTENT))
 }
 
-/// `POST /containers/{n}/start` (`api.md` §4.2).
+/// `POST /containers/{n}/start` (`manager/API.md` §4.2).
 pub(super) async fn start(mut call: Call) -> Result<Answer, Failure> {
     let _ = call.body().await?;
     let (manager, name) = (&call.manager, &call.matched.name);
@@ -351,7 +351,7 @@ pub(super) async fn start(mut call: Call) -> Result<Answer, Failure> {
     Ok(super::answer::bare(StatusCode::NO_CONTENT))
 }
 
-/// `POST /containers/{n}/rename` (`api.md` §4.4).
+/// `POST /containers/{n}/rename` (`manager/API.md` §4.4).
 pub(super) async fn rename(call: Call) -> Result<Answer, Failure> {
     let (manager, name) = (&call.manager, &call.matched.name);
     let new = call.parameter("name").to_owned();
@@ -410,7 +410,7 @@ impl Manager {
         }
     }
 
-    /// Refreshes what the command line says is refreshed before lists that are filtered so (`live-manager.md` §5.6).
+    /// Refreshes what the command line says is refreshed before lists that are filtered so (`manager/RULES.md` §5.6).
     async fn refresh_as_asked(self: &std::sync::Arc<Self>, filters: &ContainerFilters) {
         let named = &self.options.container_name_refresh_filter;
         let all = !named.is_empty() && filters.values("name").any(|name| name == named);

@@ -1,4 +1,4 @@
-//! `POST /containers/create`: from a client's wish to a container on some node (`scheduling.md` §1 and §9).
+//! `POST /containers/create`: from a client's wish to a container on some node (`scheduler/RULES.md` §1 and §9).
 
 use std::sync::{Arc, TryLockError};
 use std::time::Instant;
@@ -192,7 +192,7 @@ impl Manager {
         })
     }
 
-    /// Asks the daemon to create the container; if it lacks the image, pulls that first (`scheduling.md` §9.2).
+    /// Asks the daemon to create the container; if it lacks the image, pulls that first (`scheduler/RULES.md` §9.2).
     async fn create_on(
         self: &Arc<Self>,
         reserved: &Reserved,

@@ -1,5 +1,5 @@
 //! One task for each engine: it validates the daemon, follows its events and refreshes what is known of it until the
-//! engine is removed (`live-manager.md` §4 to §6).
+//! engine is removed (`manager/RULES.md` §4 to §6).
 
 mod ends;
 mod events;

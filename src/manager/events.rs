@@ -1,4 +1,4 @@
-//! `GET /events`: what happens in the cluster, as it happens (`api.md` §6).
+//! `GET /events`: what happens in the cluster, as it happens (`manager/API.md` §6).
 
 use std::time::Duration;
 

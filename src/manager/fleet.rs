@@ -1,4 +1,4 @@
-//! Which engines there are: what discovery lists, and a task for each (`live-manager.md` §1 and §17).
+//! Which engines there are: what discovery lists, and a task for each (`manager/RULES.md` §1 and §17).
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;

@@ -1,4 +1,5 @@
-//! Connections that a client takes over: attach, commands with a terminal, web sockets, build sessions (`api.md` §1.4).
+//! Connections that a client takes over: attach, commands with a terminal, web sockets, build sessions
+//! (`manager/API.md` §1.4).
 //!
 //! Whether a connection is taken over says the engine's answer alone. Clients of today ask for an upgrade first; for those
 //! that do not, heads are read here without an HTTP library, on both sides.
@@ -45,7 +46,7 @@ pub(super) async fn container(call: Call) -> Result<Answer, Failure> {
     upgrade(call, &target, placed).await
 }
 
-/// `POST /exec/{id}/start` (`api.md` §4.6): a command that is started detached is answered as any request is.
+/// `POST /exec/{id}/start` (`manager/API.md` §4.6): a command that is started detached is answered as any request is.
 pub(super) async fn exec(call: Call) -> Result<Answer, Failure> {
     let placed = proxy::exec_in(&call)?;
     let target = proxy::whole_target(call.request.uri());

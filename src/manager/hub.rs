@@ -1,4 +1,4 @@
-//! What happens in the cluster, passed on to clients that listen (`live-manager.md` §14).
+//! What happens in the cluster, passed on to clients that listen (`manager/RULES.md` §14).
 
 use std::sync::Arc;
 
@@ -85,7 +85,7 @@ impl Manager {
     }
 }
 
-/// An event of the manager's own (`live-manager.md` §6.1).
+/// An event of the manager's own (`manager/RULES.md` §6.1).
 fn own_event(action: &str, now: Timestamp) -> Map {
     let event = json!({
         "status": action,

@@ -1,4 +1,4 @@
-//! Images of all engines as if they were one daemon's (`api.md` §5).
+//! Images of all engines as if they were one daemon's (`manager/API.md` §5).
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What the manager says of itself and of the cluster: `info`, `version`, `_ping` (`live-manager.md` §15 and §16).
+//! What the manager says of itself and of the cluster: `info`, `version`, `_ping` (`manager/RULES.md` §15 and §16).
 
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use serde::ser::SerializeSeq;

@@ -1,4 +1,4 @@
-//! Networks of all engines as if they were one daemon's (`api.md` §8).
+//! Networks of all engines as if they were one daemon's (`manager/API.md` §8).
 
 use hyper::{Method, StatusCode};
 use serde_json::Value;

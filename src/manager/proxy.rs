@@ -1,4 +1,4 @@
-//! Requests that a container's daemon answers, passed through in both directions as they are (`api.md` §1.2).
+//! Requests that a container's daemon answers, passed through in both directions as they are (`manager/API.md` §1.2).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +50,7 @@ pub(super) fn exec_in(call: &Call) -> Result<Placed, Failure> {
     found.ok_or_else(|| Failure::not_found(format!("Exec {exec} not found")))
 }
 
-/// `POST /commit` (`api.md` §4.7).
+/// `POST /commit` (`manager/API.md` §4.7).
 pub(super) async fn commit(call: Call) -> Result<Answer, Failure> {
     let name = call.parameter("container").to_owned();
     let placed = call.manager.keeper.with(|state| {
@@ -168,7 +168,7 @@ pub(super) fn whole_target(uri: &Uri) -> String {
     with_query(uri.path(), uri)
 }
 
-/// `POST /containers/{n}/exec` (`api.md` §4.5).
+/// `POST /containers/{n}/exec` (`manager/API.md` §4.5).
 pub(super) async fn create_exec(mut call: Call) -> Result<Answer, Failure> {
     let name = &call.matched.name;
     // Whether the container is there is said before what is wrong with the command.

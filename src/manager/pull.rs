@@ -1,4 +1,4 @@
-//! Images brought to all engines at once: pulled, imported or loaded (`api.md` §5.3 and §5.4).
+//! Images brought to all engines at once: pulled, imported or loaded (`manager/API.md` §5.3 and §5.4).
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
 //! What a replica does with requests: a few it answers itself, everything else it passes on to the primary, streams and
-//! taken-over connections included (`live-manager.md` §12.4).
+//! taken-over connections included (`manager/RULES.md` §12.4).
 //!
 //! The original tied a client's connection to the primary of its first request. Here each request finds the primary of
 //! its time.

@@ -1,5 +1,5 @@
 //! Containers outlive their engine, if they are asked to: what ran on one that failed is created anew on another
-//! (`live-manager.md` §10).
+//! (`manager/RULES.md` §10).
 //!
 //! The original tried once, when the engine failed. Here it is a state that is worked towards: whoever has no place yet
 //! is tried again. An engine that is taken out of the cluster while it is healthy keeps its containers.

@@ -1,5 +1,5 @@
-//! Which of several managers decides (`live-manager.md` §12): the primary. The others, its replicas, know the cluster as
-//! well and pass everything on to it.
+//! Which of several managers decides (`manager/RULES.md` §12): the primary. The others, its replicas, know the cluster
+//! as well and pass everything on to it.
 //!
 //! What makes two managers not decide at the same time is a lease, not a message: the primary decides only as long as
 //! its own clock says that the store cannot have given its lease to another, counted from before the last renewal was

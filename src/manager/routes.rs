@@ -1,4 +1,4 @@
-//! Every route of the API, and which of them a request asks for (`api.md` §1 and §2).
+//! Every route of the API, and which of them a request asks for (`manager/API.md` §1 and §2).
 
 use hyper::Method;
 

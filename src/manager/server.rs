@@ -1,4 +1,4 @@
-//! Listening to clients: connections, and the way of each request to what answers it (`api.md` §1).
+//! Listening to clients: connections, and the way of each request to what answers it (`manager/API.md` §1).
 
 use std::convert::Infallible;
 use std::io;
@@ -56,7 +56,7 @@ impl Call {
         self.query.iter().any(|(own, _)| own == name)
     }
 
-    /// A parameter as the original reads truth (`api.md` §1).
+    /// A parameter as the original reads truth (`manager/API.md` §1).
     pub(super) fn flag(&self, name: &str) -> bool {
         let value = self.parameter(name).trim().to_lowercase();
         !matches!(value.as_str(), "" | "0" | "no" | "false" | "none")

@@ -7,7 +7,7 @@ use super::Manager;
 use super::state::State;
 use crate::docker::ApiVersion;
 
-/// What clients are told as long as there is no daemon to be asked (`api.md` §1).
+/// What clients are told as long as there is no daemon to be asked (`manager/API.md` §1).
 const USUAL: ApiVersion = ApiVersion { major: 1, minor: 40 };
 /// The highest version whose lists and events the manager is known to give in the shape that clients expect. Later ones
 /// would be understood by daemons only.

@@ -1,4 +1,4 @@
-//! Volumes of all engines as if they were one daemon's (`api.md` §9).
+//! Volumes of all engines as if they were one daemon's (`manager/API.md` §9).
 
 use std::sync::Arc;
 

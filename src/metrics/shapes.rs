@@ -26,7 +26,7 @@ const SEED: u64 = 0;
 /// twenty, renormalised.
 ///
 /// After Weng et al., "Beware of Fragmentation: Scheduling GPU-Sharing Workloads with Fragmentation Gradient Descent",
-/// USENIX ATC 2023, §4.1.
+/// USENIX ATC 2023, section 4.1.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TypicalShapes {
     /// Popularity is positive, falls and sums to one.

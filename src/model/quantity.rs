@@ -122,7 +122,7 @@ impl Resources {
     }
 }
 
-/// How much more than a node has may be reserved on it, in whole percent (`scheduling.md` §6.3).
+/// How much more than a node has may be reserved on it, in whole percent (`scheduler/RULES.md` §6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overcommit {
     percent: i32,

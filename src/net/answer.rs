@@ -1,5 +1,5 @@
 //! The head of an answer, read without an HTTP library, which would not let go of a connection that the answer takes
-//! over; and the passing on of a body to its end (RFC 9112 §6.3).
+//! over; and the passing on of a body to its end (RFC 9112, section 6.3).
 
 use std::io;
 

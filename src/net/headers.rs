@@ -1,4 +1,4 @@
-//! Headers that are about one connection only (RFC 9110 §7.6.1), which a proxy must not pass on.
+//! Headers that are about one connection only (RFC 9110, section 7.6.1), which a proxy must not pass on.
 
 use bytes::BytesMut;
 use hyper::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE};

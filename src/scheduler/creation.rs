@@ -1,5 +1,5 @@
 //! The protocol around a decision: check the name, decide, reserve, and try again after failures
-//! (`scheduling.md` §1.1 and §9). It does no I/O: the caller talks to the daemon and reports what it said.
+//! (`scheduler/RULES.md` §1.1 and §9). It does no I/O: the caller talks to the daemon and reports what it said.
 
 mod error;
 
@@ -201,7 +201,8 @@ impl Creation {
     }
 }
 
-/// Whether a constraint pins the container to a node by its text (§2.3): a glob counts, a soft one does not.
+/// Whether a constraint pins the container to a node by its text (`scheduler/RULES.md` §2.3): a glob counts, a soft one
+/// does not.
 fn has_hard_node_constraint(request: &Request) -> bool {
     let pinned = |text: &String| text.starts_with("node==") && !text.starts_with("node==~");
     request.constraints.iter().any(pinned)

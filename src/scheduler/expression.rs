@@ -1,4 +1,4 @@
-//! One `key==value` or `key!=value` of a constraint, affinity or whitelist (`scheduling.md` §3).
+//! One `key==value` or `key!=value` of a constraint, affinity or whitelist (`scheduler/RULES.md` §3).
 
 mod compiled;
 mod pattern;
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn the_grammar_table_of_the_specification() {
+    fn the_grammar_table_of_the_rules() {
         let ok = |key: &str, op: &str, value: &str, soft| Ok((key.into(), op.into(), value.into(), soft));
         let value_error = |value: &str| Err(format!("Value '{value}' is invalid"));
         assert_eq!(parse("node==n1"), ok("node", "==", "n1", false));

@@ -16,7 +16,7 @@ use crate::cluster::{Cluster, Node};
 use super::prepared::Parsed;
 use super::{Expression, Filter, Prepared, Strict};
 
-/// Whether soft expressions are enforced (`scheduling.md` §4.1).
+/// Whether soft expressions are enforced (`scheduler/RULES.md` §4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SoftRules {
     /// Pass A: all expressions hold.
@@ -70,8 +70,8 @@ impl Filter {
         }
     }
 
-    /// The filter's line in the error text (§4.2): `Ok(None)` if it has nothing to report, an error if its
-    /// expressions do not parse.
+    /// The filter's line in the error text (`scheduler/RULES.md` §4.2): `Ok(None)` if it has nothing to report, an
+    /// error if its expressions do not parse.
     pub(super) fn condition(self, request: &Prepared) -> Result<Option<String>, String> {
         let expressions = |parsed: &Parsed, show: fn(&Expression) -> String| match parsed {
             Ok(expressions) => Ok(bracketed(expressions.iter().map(show))),

@@ -23,7 +23,7 @@ impl Rejection {
         }
     }
 
-    /// The error text that clients get (`scheduling.md` §4.2); `filters` is the configured list.
+    /// The error text that clients get (`scheduler/RULES.md` §4.2); `filters` is the configured list.
     pub fn message(self, request: &Prepared, filters: &[Filter]) -> String {
         let failed = match self {
             Rejection::Filter(Filter::Health) => return "No healthy node available in the cluster".to_owned(),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A rule that says which nodes may take a container (`scheduling.md` §5).
+/// A rule that says which nodes may take a container (`scheduler/RULES.md` §5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Filter {
     /// The node's health indicator is above zero.
@@ -63,7 +63,7 @@ impl Filter {
     }
 }
 
-/// A rule that says which of the nodes that may is best (`scheduling.md` §6).
+/// A rule that says which of the nodes that may is best (`scheduler/RULES.md` §6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Strategy {
     /// The node with most free reservations, then with fewest containers.
@@ -91,17 +91,17 @@ impl Strategy {
 /// Corrections of what the original gets wrong, each off by default because clients may rely on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Strict {
-    /// `globs`: in a value that is no `/regex/` only `*` is special (§3.1).
+    /// `globs`: in a value that is no `/regex/` only `*` is special (`scheduler/RULES.md` §3.1).
     pub globs: bool,
-    /// `port-protocol`: 53/udp and 53/tcp do not clash (§5.2).
+    /// `port-protocol`: 53/udp and 53/tcp do not clash (`scheduler/RULES.md` §5.2).
     pub port_protocol: bool,
-    /// `capacity`: a node is full at exactly 100 %, not at just under 101 % (§6.1).
+    /// `capacity`: a node is full at exactly 100 %, not at just under 101 % (`scheduler/RULES.md` §6.1).
     pub capacity: bool,
-    /// `random-capacity`: the random strategy skips nodes without room, as the others do (§6.2).
+    /// `random-capacity`: the random strategy skips nodes without room, as the others do (`scheduler/RULES.md` §6.2).
     pub random_capacity: bool,
-    /// `whitelist`: key and operator of a whitelist count, as they do in a constraint (§5.7).
+    /// `whitelist`: key and operator of a whitelist count, as they do in a constraint (`scheduler/RULES.md` §5.7).
     pub whitelist: bool,
-    /// `stopped-ports`: a container that has stopped holds no ports until it runs again (§5.2).
+    /// `stopped-ports`: a container that has stopped holds no ports until it runs again (`scheduler/RULES.md` §5.2).
     pub stopped_ports: bool,
 }
 

@@ -1,4 +1,4 @@
-//! CPU as daemons count it: shares of 1024 for the whole machine (`scheduling.md` §6.3).
+//! CPU as daemons count it: shares of 1024 for the whole machine (`scheduler/RULES.md` §6.3).
 
 use crate::model::Cpus;
 

@@ -1,4 +1,4 @@
-//! The cluster-wide ID of a container, which survives rescheduling (`scheduling.md` §1.1b).
+//! The cluster-wide ID of a container, which survives rescheduling (`scheduler/RULES.md` §1.1b).
 
 use std::fmt::Write;
 

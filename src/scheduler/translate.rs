@@ -1,5 +1,5 @@
 //! From what a client sends to what the scheduler reads: scheduling expressions move from the environment into labels
-//! (`scheduling.md` §2).
+//! (`scheduler/RULES.md` §2).
 
 use crate::model::{Labels, ReschedulePolicy};
 
@@ -147,7 +147,7 @@ pub(super) fn write_label(labels: &mut Labels, label: &str, expressions: &[Strin
     labels.insert(label.to_owned(), serde_json::Value::from(expressions).to_string());
 }
 
-/// The one policy among those written, `off` if there is none (§2.4).
+/// The one policy among those written, `off` if there is none (`scheduler/RULES.md` §2.4).
 pub fn reschedule_policy(written: &[String]) -> Result<ReschedulePolicy, ReschedulePolicyError> {
     match written {
         [] => Ok(ReschedulePolicy::Off),

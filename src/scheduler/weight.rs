@@ -1,4 +1,4 @@
-//! How strategies value a node (`scheduling.md` §6.1 and §6.2).
+//! How strategies value a node (`scheduler/RULES.md` §6.1 and §6.2).
 
 use crate::cluster::Node;
 use crate::model::Resources;

@@ -1,5 +1,5 @@
-//! The acceptance cases of `scheduling.md` §15, by number. Nodes unless stated: n1 (region=us, 4 CPU, 8 GiB) and n2
-//! (region=eu, 2 CPU, 4 GiB), both healthy and empty; spread, default filters, overcommit 0.05.
+//! The acceptance cases of `scheduler/RULES.md` §15, by number. Nodes unless stated: n1 (region=us, 4 CPU, 8 GiB) and
+//! n2 (region=eu, 2 CPU, 4 GiB), both healthy and empty; spread, default filters, overcommit 0.05.
 
 mod capacity;
 mod manager;

@@ -17,6 +17,7 @@ mod openb;
 mod reference;
 mod regressions;
 mod replay;
+mod rules;
 mod scenario;
 mod skip;
 mod tidy;

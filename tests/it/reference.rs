@@ -1,4 +1,4 @@
-//! The scheduler once more: slow, obvious, and written from `scheduling.md` alone, section by section.
+//! The scheduler once more: slow, obvious, and written from `scheduler/RULES.md` alone, section by section.
 //!
 //! Owns a second opinion on every decision. It keeps no sums, tables or indices: each decision derives everything from
 //! the plain lists of nodes and containers. It shares nothing with the library but the nouns of a request and the
@@ -70,7 +70,7 @@ pub struct RefContainer {
     pub published: Vec<PortBinding>,
 }
 
-/// A node as one decision sees it (§7.2).
+/// A node as one decision sees it (`scheduler/RULES.md` §7.2).
 #[derive(Clone, Debug)]
 pub struct Snapshot<'a> {
     pub node: &'a RefNode,
@@ -113,7 +113,7 @@ pub enum Verdict {
     Accepted,
 }
 
-/// §6.3: capacity and overcommit; amounts are capped at 2^50 units everywhere.
+/// `scheduler/RULES.md` §6.3: capacity and overcommit; amounts are capped at 2^50 units everywhere.
 const CAP: i128 = 1 << 50;
 const NANOS: i128 = 1_000_000_000;
 
@@ -143,8 +143,8 @@ impl RefCluster {
         let (mut used_cpu, mut used_memory) = (0, 0);
         for container in &containers {
             let (cpu, memory) = amounts(&container.request);
-            // §7.2: a pending container that alone exceeds the totals is not in the sums. The original leaves it out of
-            // the node altogether, which the library does not on purpose.
+            // `scheduler/RULES.md` §7.2: a pending container that alone exceeds the totals is not in the sums. The
+            // original leaves it out of the node altogether, which the library does not on purpose.
             if !container.pending || (cpu <= total_cpu && memory <= total_memory) {
                 used_cpu += cpu;
                 used_memory += memory;
@@ -160,7 +160,7 @@ impl RefCluster {
         }
     }
 
-    /// §1.1a: whether a name is taken. A leading slash is not part of a name.
+    /// `scheduler/RULES.md` §1.1a: whether a name is taken. A leading slash is not part of a name.
     pub fn is_name_taken(&self, name: &str) -> bool {
         if name.is_empty() || name == "/" {
             return false;
@@ -170,7 +170,7 @@ impl RefCluster {
         names.any(|own| *own == name || *own == with_slash)
     }
 
-    /// The containers that a text may mean (live-manager.md §7.1): several if the rules leave open which.
+    /// The containers that a text may mean (`manager/RULES.md` §7.1): several if the rules leave open which.
     pub fn find(&self, query: &str) -> Vec<&RefContainer> {
         lookup::find(self, &self.containers.iter().collect::<Vec<_>>(), query)
     }
@@ -190,7 +190,7 @@ fn amounts(request: &Request) -> (i128, i128) {
 }
 
 impl RefScheduler {
-    /// §4.1: everything enforced first, then without the soft expressions.
+    /// `scheduler/RULES.md` §4.1: everything enforced first, then without the soft expressions.
     pub fn rank(&self, cluster: &RefCluster, request: &Request) -> Result<Ranked, Refused> {
         if let Ok(nodes) = self.pass(cluster, request, true) {
             return Ok(Ranked {

@@ -183,7 +183,7 @@ fn the_text_of_any_error_may_say_that_an_image_is_missing() {
     assert_eq!(creation.asked().affinities, ["image==private:1"]);
 }
 
-/// `history-and-wishes.md` §5, 12: no expression has an `@`, with which the original hid the first error.
+/// No expression has an `@`, with which the original hid the first error.
 #[test]
 fn an_image_is_found_by_its_digest() {
     let reference = "private@sha256:00";

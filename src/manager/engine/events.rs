@@ -1,5 +1,5 @@
 //! A daemon's events: what each of them says about its containers, images, networks and volumes, and to clients
-//! (`live-manager.md` §6 and §14).
+//! (`manager/RULES.md` §6 and §14).
 
 use std::collections::BTreeSet;
 use std::time::Duration;

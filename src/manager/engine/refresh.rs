@@ -1,5 +1,5 @@
 //! Asking a daemon again: everything now and then, and single containers when something happened to them
-//! (`live-manager.md` §5).
+//! (`manager/RULES.md` §5).
 
 use std::sync::Arc;
 use std::time::{self, Duration};

@@ -1,4 +1,4 @@
-//! A daemon's first visit: is it one, what is it like, and what is on it already (`live-manager.md` §4).
+//! A daemon's first visit: is it one, what is it like, and what is on it already (`manager/RULES.md` §4).
 
 use std::time::Instant;
 

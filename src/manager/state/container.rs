@@ -102,7 +102,8 @@ impl ContainerRecord {
     }
 }
 
-/// A list entry as clients are shown it (`api.md` §3): names with the node before them, and addresses that lead there.
+/// A list entry as clients are shown it (`manager/API.md` §3): names with the node before them, and addresses that lead
+/// there.
 fn entry(engine: &Engine, mut listed: Map, labels: &Labels) -> Box<str> {
     json::remove(&mut listed, "Status");
     let shown = json::texts(&listed, "Names").map(|name| {

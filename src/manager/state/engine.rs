@@ -1,4 +1,4 @@
-//! One engine: a Docker daemon as the manager sees it, and how its health follows from calls (`live-manager.md` §3).
+//! One engine: a Docker daemon as the manager sees it, and how its health follows from calls (`manager/RULES.md` §3).
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -238,7 +238,7 @@ impl State {
         self.tell_health(id);
     }
 
-    /// The daemon at the address is no longer the one that was validated (`live-manager.md` §5.3).
+    /// The daemon at the address is no longer the one that was validated (`manager/RULES.md` §5.3).
     pub(in crate::manager) fn suspend(&mut self, id: EngineId, error: String, now: Timestamp) {
         if let Some(engine) = self.engines.get_mut(&id) {
             engine.set_condition(Condition::Pending);
@@ -256,8 +256,8 @@ impl State {
         }
     }
 
-    /// The outcome of a call to an engine: failures to reach it count, and answers of any kind show that it is there. What
-    /// is no answer of a daemon, or was our own fault, says neither (`live-manager.md` §3.1).
+    /// The outcome of a call to an engine: failures to reach it count, and answers of any kind show that it is there.
+    /// What is no answer of a daemon, or was our own fault, says neither (`manager/RULES.md` §3.1).
     ///
     /// An answer counts from when its call was sent: it does not take back a failure that was found out about since then.
     pub(in crate::manager) fn note<T>(
@@ -338,7 +338,7 @@ impl State {
         engine.given_up.len() < before
     }
 
-    /// Tells the scheduler how healthy an engine is (`scheduling.md` §7.3).
+    /// Tells the scheduler how healthy an engine is (`scheduler/RULES.md` §7.3).
     fn tell_health(&mut self, id: EngineId) {
         let Some(engine) = self.engines.get(&id) else { return };
         let Some(node) = engine.node else { return };
@@ -354,7 +354,7 @@ impl State {
 }
 
 /// What must be added to the times of a daemon whose clock differs; nothing for less than two seconds
-/// (`live-manager.md` §5.3).
+/// (`manager/RULES.md` §5.3).
 fn clock_skew(facts: &DaemonFacts, now: Timestamp) -> i64 {
     /// Differences that the way of the answer explains.
     const TOLERATED: i64 = 2_000_000_000;

@@ -96,8 +96,8 @@ impl State {
         }
     }
 
-    /// Engines that hold an image that a text means (`live-manager.md` §7.2), with that image; healthy ones first. If the
-    /// tag is not to be minded, an image of the same repository will do.
+    /// Engines that hold an image that a text means (`manager/RULES.md` §7.2), with that image; healthy ones first. If
+    /// the tag is not to be minded, an image of the same repository will do.
     pub(in crate::manager) fn holders(&self, query: &str, mind_tag: bool) -> Vec<(EngineId, &Engine, &ImageRecord)> {
         let query = if mind_tag { query } else { repository(query) };
         let mut holders: Vec<_> = self

@@ -1,4 +1,4 @@
-//! Networks of all engines together, and which of them a text means (`live-manager.md` §7.3 and §5.5).
+//! Networks of all engines together, and which of them a text means (`manager/RULES.md` §7.3 and §5.5).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -342,7 +342,7 @@ mod tests {
         network
     }
 
-    /// What the index is for, without it: the rules read off `live-manager.md` §7.3.
+    /// What the index is for, without it: the rules read off `manager/RULES.md` §7.3.
     fn by_looking(state: &State, query: &str) -> Option<String> {
         let all: Vec<(&Engine, &str, &str)> = state
             .validated()

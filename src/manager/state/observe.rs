@@ -1,4 +1,4 @@
-//! What daemons report of their containers, taken into the cluster (`live-manager.md` §5.4).
+//! What daemons report of their containers, taken into the cluster (`manager/RULES.md` §5.4).
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, Hash, Hasher};

@@ -85,8 +85,8 @@ pub(in crate::manager) struct Unplaced {
 }
 
 impl State {
-    /// What a client wants, ready for its first attempt: with a cluster-wide ID, and near a network that only one engine
-    /// has (`scheduling.md` §11).
+    /// What a client wants, ready for its first attempt: with a cluster-wide ID, and near a network that only one
+    /// engine has (`scheduler/RULES.md` §11).
     pub(in crate::manager) fn want(&mut self, mut config: Config, name: &str, retries_max: u32) -> Wanted {
         config.strip_nodes_from_endpoints(|node| node.is_empty() || self.engine_named(node).is_some());
         let local = self
@@ -275,7 +275,7 @@ impl State {
         Ok(engines.map(|(id, engine)| (id, engine.daemon.clone())).collect())
     }
 
-    /// An engine for what any can do (`scheduling.md` §12.4).
+    /// An engine for what any can do (`scheduler/RULES.md` §12.4).
     pub(in crate::manager) fn any_engine(&mut self) -> Result<(EngineId, Daemon), String> {
         self.choose(Request::default())
     }

@@ -1,5 +1,5 @@
 //! Containers of engines that have failed: which are to be created anew, which of them together, which have to wait and
-//! why, and which are one too many when their engine comes back (`live-manager.md` §10).
+//! why, and which are one too many when their engine comes back (`manager/RULES.md` §10).
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 

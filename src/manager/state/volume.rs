@@ -1,4 +1,4 @@
-//! Volumes of all engines together, and which of them a text means (`live-manager.md` §7.4).
+//! Volumes of all engines together, and which of them a text means (`manager/RULES.md` §7.4).
 
 use crate::docker::{Map, json};
 

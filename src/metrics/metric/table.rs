@@ -13,8 +13,7 @@ macro_rules! metrics {
         /// *counted* if it was submitted in the window, whatever happens later. Without a warm-up both are everything.
         ///
         /// u is what is reserved on an available node, c its real capacity, without overcommit. A node is available
-        /// while it is schedulable and its health indicator is above zero. Samples are weighted equally. The
-        /// definitions follow the survey of the field (`field-survey.md` §3).
+        /// while it is schedulable and its health indicator is above zero. Samples are weighted equally.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Metric {
             $(#[doc = $text] $metric,)*

@@ -21,7 +21,7 @@ pub struct MannWhitney {
 /// Without ties and with at most 1600 pairs the p-value is exact; otherwise it is of the normal approximation. Mann and
 /// Whitney, "On a test of whether one of two random variables is stochastically larger than the other", Annals of
 /// Mathematical Statistics 18, 1947; Hollander, Wolfe and Chicken, "Nonparametric Statistical Methods", 3rd edition,
-/// §4.1.
+/// section 4.1.
 pub fn mann_whitney(first: &[f64], second: &[f64]) -> MannWhitney {
     let (n, m) = (first.len(), second.len());
     if n == 0 || m == 0 {

@@ -31,7 +31,7 @@ pub fn quantile(values: &[f64], q: f64) -> Option<f64> {
 /// An interval that holds the median of the population in at least 95 % of samples, whatever its distribution: the
 /// values as far from either end as a fair coin allows. `None` of fewer than six values, which cannot say.
 ///
-/// Conover, "Practical Nonparametric Statistics", 3rd edition, §3.2.
+/// Conover, "Practical Nonparametric Statistics", 3rd edition, section 3.2.
 pub fn median_interval(values: &[f64]) -> Option<(f64, f64)> {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);

@@ -26,7 +26,7 @@ mod tests {
 
     #[test]
     fn quantiles_are_those_of_the_published_table() {
-        // NIST/SEMATECH e-Handbook of Statistical Methods, §1.3.6.7.2, upper critical values.
+        // NIST/SEMATECH e-Handbook of Statistical Methods, section 1.3.6.7.2, upper critical values.
         let table = [
             (1, 6.314, 12.706, 63.657),
             (2, 2.920, 4.303, 9.925),

@@ -35,7 +35,7 @@ impl Wilcoxon {
 ///
 /// Up to 25 differences the p-value is that of all 2ⁿ signs, ties included; beyond, of the normal approximation.
 /// Wilcoxon, "Individual comparisons by ranking methods", Biometrics Bulletin 1, 1945; Hollander, Wolfe and Chicken,
-/// "Nonparametric Statistical Methods", 3rd edition, §3.1.
+/// "Nonparametric Statistical Methods", 3rd edition, section 3.1.
 pub fn wilcoxon(differences: &[f64]) -> Wilcoxon {
     let mut nonzero: Vec<f64> = differences.iter().copied().filter(|d| *d != 0.0).collect();
     nonzero.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
@@ -154,7 +154,8 @@ mod tests {
 
     #[test]
     fn darwins_maize() {
-        // Fisher, "The Design of Experiments", §17: fifteen pairs of plants. R's wilcox.test says V = 96, p = 0.04126.
+        // Fisher, "The Design of Experiments", section 17: fifteen pairs of plants. R's wilcox.test says V = 96, p =
+        // 0.04126.
         let inches = [49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48].map(f64::from);
         let found = wilcoxon(&inches);
         assert_eq!((found.w_plus, found.n), (96.0, 15));

@@ -38,8 +38,9 @@ pub struct DaemonError {
 }
 
 impl CreateError {
-    /// The status of the answer to the client: 409 if the text begins with `Conflict`, else 500 (`scheduling.md` §1);
-    /// but what a daemon says is the client's fault keeps its status, which clients of today look at.
+    /// The status of the answer to the client: 409 if the text begins with `Conflict`, else 500
+    /// (`scheduler/RULES.md` §1); but what a daemon says is the client's fault keeps its status, which clients of today
+    /// look at.
     pub fn status(&self) -> u16 {
         if let CreateError::Daemon(DaemonError {
             status: Some(status), ..
@@ -53,7 +54,7 @@ impl CreateError {
         }
     }
 
-    /// Whether it says that the image or its repository cannot be found (§9.4).
+    /// Whether it says that the image or its repository cannot be found (`scheduler/RULES.md` §9.4).
     pub(super) fn is_image_missing(&self) -> bool {
         let text = self.to_string();
         let says_not_found = |word: &str| {
@@ -69,7 +70,7 @@ impl CreateError {
             || text.contains("repository does not exist")
     }
 
-    /// The operating system of an image that the daemon's platform cannot run (§9.3).
+    /// The operating system of an image that the daemon's platform cannot run (`scheduler/RULES.md` §9.3).
     pub(super) fn demanded_system(&self) -> Option<String> {
         demanded_system(&self.to_string()).map(str::to_owned)
     }
@@ -113,7 +114,7 @@ impl DaemonError {
         }
     }
 
-    /// The daemon could not pull the image (§9.2).
+    /// The daemon could not pull the image (`scheduler/RULES.md` §9.2).
     pub fn pull(image: &str, message: &str) -> DaemonError {
         DaemonError::silent(format!("Failed to load {image}: {message}"))
     }

@@ -1,4 +1,4 @@
-//! `affinity` (`scheduling.md` §5.5): expressions over the containers and images of a node.
+//! `affinity` (`scheduler/RULES.md` §5.5): expressions over the containers and images of a node.
 
 use crate::cluster::{Cluster, Node};
 

@@ -1,4 +1,4 @@
-//! `constraint` (`scheduling.md` §5.6): expressions over a node's ID, name and labels.
+//! `constraint` (`scheduler/RULES.md` §5.6): expressions over a node's ID, name and labels.
 
 use crate::cluster::Node;
 

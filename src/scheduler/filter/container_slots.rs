@@ -1,4 +1,4 @@
-//! `containerslots` (`scheduling.md` §5.3): nodes with room below the number in their label of that name.
+//! `containerslots` (`scheduler/RULES.md` §5.3): nodes with room below the number in their label of that name.
 
 use crate::cluster::Node;
 

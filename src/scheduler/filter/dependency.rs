@@ -1,4 +1,4 @@
-//! `dependency` (`scheduling.md` §5.4): nodes that hold every container that is mounted from, linked to or joined.
+//! `dependency` (`scheduler/RULES.md` §5.4): nodes that hold every container that is mounted from, linked to or joined.
 
 use crate::cluster::Node;
 use crate::model::Request;

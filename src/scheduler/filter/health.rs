@@ -1,4 +1,4 @@
-//! `health` (`scheduling.md` §5.1): nodes whose indicator is above zero.
+//! `health` (`scheduler/RULES.md` §5.1): nodes whose indicator is above zero.
 
 use crate::cluster::Node;
 

@@ -1,4 +1,4 @@
-//! `port` (`scheduling.md` §5.2): nodes on which every host port asked for is free.
+//! `port` (`scheduler/RULES.md` §5.2): nodes on which every host port asked for is free.
 
 use crate::cluster::{HostModePort, Node, OccupiedPort};
 use crate::model::{PortBinding, Request};

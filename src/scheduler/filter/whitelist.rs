@@ -1,4 +1,4 @@
-//! `whitelist` (`scheduling.md` §5.7): nodes whose name is on every list.
+//! `whitelist` (`scheduler/RULES.md` §5.7): nodes whose name is on every list.
 
 use crate::cluster::Node;
 use crate::scheduler::expression::Operator;

@@ -101,7 +101,8 @@ impl Manager {
         }
     }
 
-    /// The nodes of §15: n1 (region=us, 4 CPU, 8 GiB) and n2 (region=eu, 2 CPU, 4 GiB) under spread.
+    /// The nodes of `scheduler/RULES.md` §15: n1 (region=us, 4 CPU, 8 GiB) and n2 (region=eu, 2 CPU, 4 GiB) under
+    /// spread.
     pub fn with_two_nodes() -> Manager {
         let mut manager = Manager::new(Strategy::Spread);
         manager.add_node("n1", 4, Bytes::from_gib(8), &[("region", "us")]);
@@ -276,7 +277,7 @@ impl Manager {
         }
     }
 
-    /// The engine call of §9.2, with its implicit pull.
+    /// The engine call of `scheduler/RULES.md` §9.2, with its implicit pull.
     fn tell_daemon(
         &mut self,
         node: NodeIdx,

@@ -314,8 +314,8 @@ async fn what_a_container_reads_before_and_after_its_start_is_echoed_though_it_i
     assert_eq!(status, 404);
 }
 
-/// What the standalone Swarm of Docker asks an engine before it takes it in, in its order (`live-manager.md` §4), and how it
-/// places a container: in version 1.40 of the API, and 1.30 in its last release.
+/// What the standalone Swarm of Docker asks an engine before it takes it in, in its order (`manager/RULES.md` §4), and
+/// how it places a container: in version 1.40 of the API, and 1.30 in its last release.
 #[tokio::test]
 async fn every_call_of_the_originals_manager_is_answered() {
     let cluster = Cluster::start(nodes(1)).await;

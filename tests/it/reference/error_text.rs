@@ -1,4 +1,4 @@
-//! §4.2: what a client is told when no node is left.
+//! `scheduler/RULES.md` §4.2: what a client is told when no node is left.
 
 use swarmlab::scheduler::Filter;
 
@@ -72,7 +72,7 @@ fn items(filter: Filter, question: &Question<'_>) -> Result<Vec<String>, String>
     }
 }
 
-/// §4: the names of the filters.
+/// `scheduler/RULES.md` §4: the names of the filters.
 fn name(filter: Filter) -> &'static str {
     match filter {
         Filter::Health => "health",

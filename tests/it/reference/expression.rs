@@ -1,4 +1,4 @@
-//! §3: expressions and what they match.
+//! `scheduler/RULES.md` §3: expressions and what they match.
 
 use std::sync::LazyLock;
 
@@ -23,8 +23,8 @@ static VALUE: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 impl RefExpression {
-    /// A constraint or an affinity. §3.1: a single slash is rejected instead of crashing, and so is a pattern that is too
-    /// large.
+    /// A constraint or an affinity. `scheduler/RULES.md` §3.1: a single slash is rejected instead of crashing, and so
+    /// is a pattern that is too large.
     pub fn parse(text: &str, strict_globs: bool) -> Result<RefExpression, String> {
         let parsed = RefExpression::parse_whitelist(text)?;
         let value = &parsed.value;
@@ -75,7 +75,7 @@ impl RefExpression {
         })
     }
 
-    /// §3.1: `==` is true iff any candidate matches, `!=` is the negation.
+    /// `scheduler/RULES.md` §3.1: `==` is true iff any candidate matches, `!=` is the negation.
     pub fn holds(&self, candidates: &[&str], strict_globs: bool) -> bool {
         let matched = candidates
             .iter()

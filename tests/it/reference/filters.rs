@@ -1,4 +1,5 @@
-//! §5: the filters, each from a list of nodes to a shorter one, or to a failure if nothing is left.
+//! `scheduler/RULES.md` §5: the filters, each from a list of nodes to a shorter one, or to a failure if nothing is
+//! left.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -90,7 +91,7 @@ fn expressions<'a>(
     Ok(nodes)
 }
 
-/// §5.2
+/// `scheduler/RULES.md` §5.2
 fn port<'a>(question: &Question<'_>, mut nodes: Nodes<'a>) -> Result<Nodes<'a>, Failed> {
     let request = question.request;
     if request.network_mode == "host" {
@@ -139,7 +140,7 @@ fn clash(wanted: &PortBinding, occupied: &PortBinding, strict: Strict) -> bool {
         && (!strict.port_protocol || protocol(wanted) == protocol(occupied))
 }
 
-/// §5.3
+/// `scheduler/RULES.md` §5.3
 fn has_slot(node: &Snapshot<'_>) -> bool {
     let slots = node.node.labels.get("containerslots").map(|text| text.parse::<i64>());
     match slots {
@@ -148,7 +149,7 @@ fn has_slot(node: &Snapshot<'_>) -> bool {
     }
 }
 
-/// §5.4
+/// `scheduler/RULES.md` §5.4
 fn dependency<'a>(question: &Question<'_>, nodes: Nodes<'a>) -> Result<Nodes<'a>, Failed> {
     if nodes.is_empty() {
         return Ok(nodes);
@@ -167,7 +168,7 @@ fn dependency<'a>(question: &Question<'_>, nodes: Nodes<'a>) -> Result<Nodes<'a>
     })
 }
 
-/// §5.5
+/// `scheduler/RULES.md` §5.5
 fn affinity_candidates(key: &str, node: &Snapshot<'_>) -> Vec<String> {
     let mut texts = Vec::new();
     match key {
@@ -197,7 +198,7 @@ fn affinity_candidates(key: &str, node: &Snapshot<'_>) -> Vec<String> {
     texts
 }
 
-/// live-manager.md §7.2: the split is at `@` if present, else at the last `:` unless what follows contains `/`.
+/// `manager/RULES.md` §7.2: the split is at `@` if present, else at the last `:` unless what follows contains `/`.
 fn without_tag(reference: &str) -> String {
     if let Some(at) = reference.find('@') {
         return reference[..at].to_owned();
@@ -208,7 +209,7 @@ fn without_tag(reference: &str) -> String {
     }
 }
 
-/// §5.6
+/// `scheduler/RULES.md` §5.6
 fn constraint_candidates<'a>(key: &str, node: &Snapshot<'a>) -> Vec<&'a str> {
     match key {
         "node" => vec![&node.node.id, &node.node.name],

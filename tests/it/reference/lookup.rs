@@ -1,4 +1,4 @@
-//! live-manager.md §7.1: from what a user types to a container.
+//! `manager/RULES.md` §7.1: from what a user types to a container.
 
 use super::{RefCluster, RefContainer};
 

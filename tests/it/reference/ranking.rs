@@ -1,4 +1,4 @@
-//! §6: the strategies.
+//! `scheduler/RULES.md` §6: the strategies.
 
 use std::cmp::Ordering;
 
@@ -37,7 +37,7 @@ pub fn rank(scheduler: &RefScheduler, request: &Request, nodes: Vec<Snapshot<'_>
     Ok(weighed.into_iter().map(|(_, node)| node.node.number).collect())
 }
 
-/// §6.1: the weight, `None` if the node is skipped.
+/// `scheduler/RULES.md` §6.1: the weight, `None` if the node is skipped.
 pub fn weight(scheduler: &RefScheduler, request: &Request, node: &Snapshot<'_>) -> Option<i128> {
     let (cpu, memory) = amounts(request);
     if node.total_memory < memory || node.total_cpu < cpu {

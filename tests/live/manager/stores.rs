@@ -1,4 +1,4 @@
-//! Engines found, and primaries elected, through real stores (`cli-and-discovery.md` §6, `live-manager.md` §18).
+//! Engines found, and primaries elected, through real stores (`manager/DISCOVERY.md` §6, `manager/RULES.md` §18).
 
 mod credentials;
 mod election;

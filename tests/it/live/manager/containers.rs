@@ -1,4 +1,4 @@
-//! Containers (`api.md` §11, 7 to 19; `history-and-wishes.md` §5, 1, 10, 11 and 22).
+//! Containers (`manager/API.md` §11, 7 to 19).
 
 use http_body_util::BodyExt;
 use hyper::{Method, Request};
@@ -18,7 +18,7 @@ fn publishing(port: &str) -> Value {
     json!({ "Image": "busybox", "HostConfig": { "PortBindings": { "80/tcp": [{ "HostIp": "", "HostPort": port }] } } })
 }
 
-/// §11, 7.
+/// `manager/API.md` §11, 7.
 #[tokio::test]
 async fn creates_succeed_or_say_why_not() {
     let engine = Engine::start("node-0").await;
@@ -43,7 +43,7 @@ async fn creates_succeed_or_say_why_not() {
     }
 }
 
-/// §11, 8.
+/// `manager/API.md` §11, 8.
 #[tokio::test]
 async fn names_and_ports_lead_to_the_node() {
     let engine = Engine::start("node-0").await;
@@ -59,7 +59,7 @@ async fn names_and_ports_lead_to_the_node() {
         inspected["NetworkSettings"]["Ports"]["80/tcp"][0]["HostIp"],
         host.as_str()
     );
-    // §11, 14.
+    // `manager/API.md` §11, 14.
     assert_eq!(
         (&inspected["Node"]["Name"], &inspected["Node"]["IP"]),
         (&json!("node-0"), &json!(host))
@@ -80,7 +80,7 @@ fn have(world: &mut World, all: &[(&str, bool, Value)]) {
     }
 }
 
-/// §11, 9 and 10; `history-and-wishes.md` §5, 10.
+/// `manager/API.md` §11, 9 and 10.
 #[tokio::test]
 async fn lists_show_what_runs_unless_more_is_asked_for() {
     let a = Engine::start_with("node-0", |world| {
@@ -117,7 +117,7 @@ async fn lists_show_what_runs_unless_more_is_asked_for() {
     assert_eq!(only(json!({ "status": { "exited": true } })).await, ["/node-0/ended"]);
 }
 
-/// §11, 11, 12 and 13.
+/// `manager/API.md` §11, 11, 12 and 13.
 #[tokio::test]
 async fn filters_choose() {
     let engine = Engine::start_with("node-0", |world| {
@@ -184,7 +184,7 @@ async fn filters_choose() {
     }
 }
 
-/// §11, 14, of an engine that is gone.
+/// `manager/API.md` §11, 14, of an engine that is gone.
 #[tokio::test]
 async fn a_container_on_a_dead_engine_cannot_be_asked_for() {
     let mut engine = Engine::start_with("n", |world| have(world, &[("c", true, json!({}))])).await;
@@ -202,7 +202,7 @@ async fn a_container_on_a_dead_engine_cannot_be_asked_for() {
     );
 }
 
-/// §11, 15: without the help of refreshes.
+/// `manager/API.md` §11, 15: without the help of refreshes.
 #[tokio::test]
 async fn what_a_client_has_done_is_seen_at_once() {
     let engine = Engine::start("node-0").await;
@@ -226,7 +226,7 @@ async fn what_a_client_has_done_is_seen_at_once() {
     }
 }
 
-/// §11, 16; `api.md` §11, 31.
+/// `manager/API.md` §11, 16 and 31.
 #[tokio::test]
 async fn streams_begin_at_once_and_end_with_the_client() {
     let engine = Engine::start("node-0").await;
@@ -246,7 +246,7 @@ async fn streams_begin_at_once_and_end_with_the_client() {
     assert_eq!(first.into_data().expect("data"), "line 1\n");
 }
 
-/// §11, 17; `history-and-wishes.md` §5, 11.
+/// `manager/API.md` §11, 17.
 #[tokio::test]
 async fn commands_are_created_and_run_once() {
     let engine = Engine::start("node-0").await;
@@ -283,7 +283,7 @@ async fn commands_are_created_and_run_once() {
     assert_eq!(starts, 1);
 }
 
-/// §11, 19.
+/// `manager/API.md` §11, 19.
 #[tokio::test]
 async fn a_rename_needs_a_free_name() {
     let (a, b) = (Engine::start("node-0").await, Engine::start("node-1").await);
@@ -312,7 +312,7 @@ async fn a_rename_needs_a_free_name() {
     assert_ne!(found["Id"], other.as_str());
 }
 
-/// `history-and-wishes.md` §5, 1 and 22; `scheduling.md` §15, 3 and 13.
+/// `scheduler/RULES.md` §15, 3 and 13.
 #[tokio::test]
 async fn a_refusal_says_why_for_every_node() {
     let (a, b) = (Engine::start("node-0").await, Engine::start("node-1").await);

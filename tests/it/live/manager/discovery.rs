@@ -1,4 +1,4 @@
-//! Addresses that nobody can use (`cli-and-discovery.md`, 26; `history-and-wishes.md` §5, 2).
+//! Addresses that nobody can use (`manager/DISCOVERY.md` §6, 26).
 
 use super::engine::Engine;
 use super::{Swarm, options, until};

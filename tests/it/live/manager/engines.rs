@@ -1,4 +1,4 @@
-//! Engines and their states (`live-manager.md` §18).
+//! Engines and their states (`manager/RULES.md` §18).
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::live::within;
 use swarmlab::model::Overcommit;
 use swarmlab::net::Address;
 
-/// §18, 1.
+/// `manager/RULES.md` §18, 1.
 #[tokio::test]
 async fn an_engine_is_its_daemon_at_its_address() {
     let (a, b) = (Engine::start("node-0").await, Engine::start("node-1").await);
@@ -26,7 +26,7 @@ async fn an_engine_is_its_daemon_at_its_address() {
     assert_eq!(inspected["FieldOfTheFuture"], 1);
 }
 
-/// §18, 2.
+/// `manager/RULES.md` §18, 2.
 #[tokio::test]
 async fn an_engine_that_is_down_at_first_joins_when_it_is_there() {
     let mut late = Engine::not_yet("node-0").await;
@@ -47,7 +47,7 @@ async fn an_engine_that_is_down_at_first_joins_when_it_is_there() {
     assert_eq!(swarm.line(&late.authority(), "Error").await, "");
 }
 
-/// §18, 3.
+/// `manager/RULES.md` §18, 3.
 #[tokio::test]
 async fn an_engine_that_dies_is_unhealthy_until_it_lives() {
     let mut engine = Engine::start("node-0").await;
@@ -66,7 +66,7 @@ async fn an_engine_that_dies_is_unhealthy_until_it_lives() {
     );
 }
 
-/// §18, 4; `scheduling.md` §15, 21 and 27.
+/// `manager/RULES.md` §18, 4; `scheduler/RULES.md` §15, 21 and 27.
 #[tokio::test]
 async fn one_failure_makes_an_engine_the_last_choice() {
     let (mut empty, other) = (Engine::start("node-0").await, Engine::start("node-1").await);
@@ -89,7 +89,7 @@ async fn one_failure_makes_an_engine_the_last_choice() {
     assert!(other.world().named("a").is_some());
 }
 
-/// `scheduling.md` §15, 27 with `createretry`, and 28.
+/// `scheduler/RULES.md` §15, 27 with `createretry`, and 28.
 #[tokio::test]
 async fn a_create_is_tried_again_elsewhere_if_that_is_wanted() {
     let (mut empty, mut other) = (Engine::start("node-0").await, Engine::start("node-1").await);
@@ -112,7 +112,7 @@ async fn a_create_is_tried_again_elsewhere_if_that_is_wanted() {
     );
 }
 
-/// §18, 5.
+/// `manager/RULES.md` §18, 5.
 #[tokio::test]
 async fn an_engine_that_refuses_everything_is_there() {
     let engine = Engine::start("node-0").await;
@@ -128,7 +128,7 @@ async fn an_engine_that_refuses_everything_is_there() {
     assert_eq!(failed.failure(), (500, "not today".to_owned()));
 }
 
-/// §18, 6 and 7.
+/// `manager/RULES.md` §18, 6 and 7.
 #[tokio::test]
 async fn a_daemon_must_have_resources_and_labels_must_have_values() {
     let nothing = Engine::start_with("node-0", |world| world.cpus = 0).await;
@@ -159,7 +159,7 @@ async fn a_daemon_must_have_resources_and_labels_must_have_values() {
     }
 }
 
-/// §18, 8.
+/// `manager/RULES.md` §18, 8.
 #[tokio::test]
 async fn reserved_lines_count_overcommit() {
     let engine = Engine::start("node-0").await;
@@ -173,7 +173,7 @@ async fn reserved_lines_count_overcommit() {
     }
 }
 
-/// §18, 9 and 27.
+/// `manager/RULES.md` §18, 9 and 27.
 #[tokio::test]
 async fn engines_are_listed_as_people_count_and_once() {
     let (ten, two) = (Engine::start("node-10").await, Engine::start("node-2").await);
@@ -189,7 +189,7 @@ async fn engines_are_listed_as_people_count_and_once() {
     assert!(lines.contains(&("Nodes".to_owned(), "2".to_owned())));
 }
 
-/// §18, 24.
+/// `manager/RULES.md` §18, 24.
 #[tokio::test]
 async fn times_are_told_by_the_managers_clock() {
     let engine = Engine::start_with("node-0", |world| world.clock = -60_000_000_000).await;
@@ -215,7 +215,7 @@ async fn times_are_told_by_the_managers_clock() {
     assert_eq!(status("idle"), "Created");
 }
 
-/// §18, 25, and `history-and-wishes.md` §5, 21: a replaced daemon is taken in without anybody's help.
+/// `manager/RULES.md` §18, 25: a replaced daemon is taken in without anybody's help.
 #[tokio::test]
 async fn a_daemon_that_was_replaced_is_taken_in_anew() {
     let mut engine = Engine::start("node-0").await;
@@ -262,7 +262,8 @@ async fn an_engine_may_be_renamed() {
     assert!(message.contains("[port 80 (Bridge mode)]"), "{message}");
 }
 
-/// §18, 28, as far as a process is not needed: told to stop, the manager ends, and its streams with it.
+/// `manager/RULES.md` §18, 28, as far as a process is not needed: told to stop, the manager ends, and its streams with
+/// it.
 #[tokio::test]
 async fn a_manager_stops_when_it_is_told_to() {
     let engine = Engine::start("node-0").await;

@@ -1,9 +1,9 @@
-//! What clients hear (`live-manager.md` §18, 19 and 20; `api.md` §11, 30).
+//! What clients hear (`manager/RULES.md` §18, 19 and 20; `manager/API.md` §11, 30).
 
 use super::engine::Engine;
 use super::{Swarm, options, plain, until};
 
-/// §18, 19 and 20; `cli-and-discovery.md`, 17.
+/// `manager/RULES.md` §18, 19 and 20; `manager/DISCOVERY.md` §6, 17.
 #[tokio::test]
 async fn engines_come_and_go_as_the_file_says_and_clients_hear_of_it() {
     let (a, b) = (Engine::start("node-0").await, Engine::start("node-1").await);
@@ -53,7 +53,7 @@ async fn engines_come_and_go_as_the_file_says_and_clients_hear_of_it() {
     assert_eq!(swarm.line(&a.authority(), "Status").await, "Healthy");
 }
 
-/// `api.md` §11, 30.
+/// `manager/API.md` §11, 30.
 #[tokio::test]
 async fn a_stream_of_the_past_is_over() {
     let engine = Engine::start("node-0").await;

@@ -1,4 +1,4 @@
-//! Images (`api.md` §11, 20 to 25; `history-and-wishes.md` §5, 9 and 12; `scheduling.md` §15, 26).
+//! Images (`manager/API.md` §11, 20 to 25; `scheduler/RULES.md` §15, 26).
 
 use hyper::Method;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ fn lines(text: &str) -> Vec<Value> {
         .collect()
 }
 
-/// §11, 20.
+/// `manager/API.md` §11, 20.
 #[tokio::test]
 async fn a_pull_goes_to_all_engines() {
     let (a, b) = two().await;
@@ -69,7 +69,7 @@ async fn failures_of_images_begin_as_ever() {
     }
 }
 
-/// §11, 21 and 22.
+/// `manager/API.md` §11, 21 and 22.
 #[tokio::test]
 async fn an_image_is_listed_once_with_all_its_names() {
     let (a, b) = two().await;
@@ -92,7 +92,7 @@ async fn an_image_is_listed_once_with_all_its_names() {
     );
 }
 
-/// §11, 23, 24 and 25.
+/// `manager/API.md` §11, 23, 24 and 25.
 #[tokio::test]
 async fn images_are_saved_tagged_removed_and_loaded() {
     let (a, b) = two().await;
@@ -128,7 +128,6 @@ async fn images_are_saved_tagged_removed_and_loaded() {
     }
 }
 
-/// `history-and-wishes.md` §5, 9.
 #[tokio::test]
 async fn any_living_holder_answers_for_an_image() {
     let (mut a, b) = two().await;
@@ -144,7 +143,7 @@ async fn any_living_holder_answers_for_an_image() {
     }
 }
 
-/// `scheduling.md` §15, 26, and `history-and-wishes.md` §5, 12.
+/// `scheduler/RULES.md` §15, 26.
 #[tokio::test]
 async fn a_create_goes_to_the_image_if_that_cannot_come() {
     let (a, b) = two().await;

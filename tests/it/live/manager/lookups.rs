@@ -1,11 +1,11 @@
-//! Names and IDs (`live-manager.md` §18, 10 to 14).
+//! Names and IDs (`manager/RULES.md` §18, 10 to 14).
 
 use serde_json::json;
 
 use super::engine::Engine;
 use super::{Swarm, plain, until, with_env};
 
-/// §18, 10: refreshes are hours away, so that it can only be the event.
+/// `manager/RULES.md` §18, 10: refreshes are hours away, so that it can only be the event.
 #[tokio::test]
 async fn what_is_started_behind_our_back_is_seen_by_its_event() {
     let engine = Engine::start("node-0").await;
@@ -29,7 +29,7 @@ async fn what_is_started_behind_our_back_is_seen_by_its_event() {
     assert!(swarm.names("?all=1").await.is_empty());
 }
 
-/// §18, 11.
+/// `manager/RULES.md` §18, 11.
 #[tokio::test]
 async fn a_name_on_two_nodes_means_none_without_its_node() {
     let (a, b) = (Engine::start("node-0").await, Engine::start("node-1").await);
@@ -44,7 +44,7 @@ async fn a_name_on_two_nodes_means_none_without_its_node() {
     }
 }
 
-/// §18, 12 and 13.
+/// `manager/RULES.md` §18, 12 and 13.
 #[tokio::test]
 async fn names_come_before_ids_and_prefixes_last() {
     let engine = Engine::start("node-0").await;
@@ -89,7 +89,7 @@ async fn names_come_before_ids_and_prefixes_last() {
     assert_eq!(commit.expect(201).json()["Id"], "sha256:c0");
 }
 
-/// §18, 14; `api.md` §11, 27.
+/// `manager/RULES.md` §18, 14; `manager/API.md` §11, 27.
 #[tokio::test]
 async fn a_network_on_each_node_means_none_without_its_node() {
     let (a, b) = (Engine::start("node-0").await, Engine::start("node-1").await);
@@ -123,7 +123,6 @@ async fn a_network_on_each_node_means_none_without_its_node() {
             .0,
         400
     );
-    // `history-and-wishes.md` §5, 10.
     let listed = swarm
         .get("/networks?filters=%7B%22id%22%3A%5B%22zzz%22%5D%7D")
         .await
@@ -132,7 +131,7 @@ async fn a_network_on_each_node_means_none_without_its_node() {
     assert_eq!(listed, json!([]));
 }
 
-/// `scheduling.md` §15, 23.
+/// `scheduler/RULES.md` §15, 23.
 #[tokio::test]
 async fn a_name_is_given_once_in_the_whole_cluster() {
     let (a, b) = (Engine::start("node-0").await, Engine::start("node-1").await);

@@ -1,11 +1,11 @@
-//! Networks and volumes (`api.md` §11, 26 and 28).
+//! Networks and volumes (`manager/API.md` §11, 26 and 28).
 
 use serde_json::json;
 
 use super::Swarm;
 use super::engine::Engine;
 
-/// §11, 26.
+/// `manager/API.md` §11, 26.
 #[tokio::test]
 async fn networks_are_made_where_their_name_says() {
     let (a, b) = (Engine::start("node-0").await, Engine::start("node-1").await);
@@ -31,7 +31,7 @@ async fn networks_are_made_where_their_name_says() {
     assert!(!has(&b));
 }
 
-/// §11, 28.
+/// `manager/API.md` §11, 28.
 #[tokio::test]
 async fn volumes_are_made_on_all_engines_or_on_those_named() {
     let (a, b) = (Engine::start("node-0").await, Engine::start("node-1").await);

@@ -1,4 +1,4 @@
-//! Containers that outlive their engine (`live-manager.md` §18, 15 to 18; `history-and-wishes.md` §5, 3 to 5).
+//! Containers that outlive their engine (`manager/RULES.md` §18, 15 to 18).
 
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ async fn swarm_id(swarm: &Swarm, name: &str) -> String {
     id.as_str().expect("an ID").to_owned()
 }
 
-/// §18, 15, 17 and 18; `history-and-wishes.md` §5, 3: its volumes stay.
+/// `manager/RULES.md` §18, 15, 17 and 18: its volumes stay.
 #[tokio::test]
 async fn containers_of_a_dead_engine_live_on_elsewhere_once() {
     let (mut a, b) = two().await;
@@ -90,7 +90,7 @@ async fn containers_of_a_dead_engine_live_on_elsewhere_once() {
     assert!(b.world().named("web").is_some_and(|container| container.running));
 }
 
-/// §18, 16.
+/// `manager/RULES.md` §18, 16.
 #[tokio::test]
 async fn a_container_that_must_be_there_stays() {
     let (mut a, b) = two().await;
@@ -115,7 +115,6 @@ async fn a_container_that_must_be_there_stays() {
     assert_eq!(taken.failure().0, 409);
 }
 
-/// `history-and-wishes.md` §5, 5.
 #[tokio::test]
 async fn a_container_without_room_is_tried_again() {
     let (mut a, b) = two().await;
@@ -136,7 +135,6 @@ async fn a_container_without_room_is_tried_again() {
     .await;
 }
 
-/// `history-and-wishes.md` §5, 4.
 #[tokio::test]
 async fn an_engine_that_is_taken_out_keeps_its_containers() {
     let (a, b) = two().await;

@@ -1,4 +1,4 @@
-//! Routes and answers in general (`api.md` §11, 1 to 6).
+//! Routes and answers in general (`manager/API.md` §11, 1 to 6).
 
 use hyper::Method;
 use hyper::header::{
@@ -8,7 +8,7 @@ use hyper::header::{
 use super::engine::Engine;
 use super::{Swarm, plain, until};
 
-/// §11, 1.
+/// `manager/API.md` §11, 1.
 #[tokio::test]
 async fn a_ping_is_answered_in_every_version() {
     let swarm = Swarm::of(&[]).await;
@@ -20,7 +20,7 @@ async fn a_ping_is_answered_in_every_version() {
         );
     }
     let version = swarm.get("/version").await.expect(200).json();
-    // `live-manager.md` §18, 26.
+    // `manager/RULES.md` §18, 26.
     assert_eq!(version["Version"], "swarm/1.2.9");
 }
 
@@ -52,7 +52,7 @@ async fn the_versions_of_the_api_are_those_of_the_daemons() {
     .await;
 }
 
-/// §11, 2, 3 and 4.
+/// `manager/API.md` §11, 2, 3 and 4.
 #[tokio::test]
 async fn what_there_is_not_is_not_found() {
     let engine = Engine::start("node-0").await;
@@ -79,7 +79,7 @@ async fn what_there_is_not_is_not_found() {
     assert_eq!(unsupported, (501, "Not supported in clustering mode.".to_owned()));
 }
 
-/// §11, 5.
+/// `manager/API.md` §11, 5.
 #[tokio::test]
 async fn other_origins_are_let_in_only_if_that_is_wanted() {
     let engine = Engine::start("node-0").await;
@@ -99,7 +99,7 @@ async fn other_origins_are_let_in_only_if_that_is_wanted() {
     assert!(!all.iter().any(|name| answer.headers.contains_key(name)));
 }
 
-/// §11, 6.
+/// `manager/API.md` §11, 6.
 #[tokio::test]
 async fn unknown_containers_are_told_in_four_ways() {
     let engine = Engine::start("node-0").await;

@@ -1,4 +1,4 @@
-//! Many clients at once (`history-and-wishes.md` §5, 17): nothing is given twice, and nothing is lost.
+//! Many clients at once: nothing is given twice, and nothing is lost.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -65,7 +65,7 @@ async fn a_name_a_port_and_room_are_given_once() {
         (6, CLIENTS - 6),
         "{statuses:?}"
     );
-    // `scheduling.md` §15, 12.
+    // `scheduler/RULES.md` §15, 12.
     let alone = json!({ "Image": "busybox", "Labels": { "kind": "alone" }, "Env": ["affinity:kind!=alone"] });
     let statuses = all(ask(None, alone)).await;
     assert_eq!(

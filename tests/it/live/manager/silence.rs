@@ -1,4 +1,4 @@
-//! Engines that are there and say nothing, or break off (`history-and-wishes.md` §5, 7 and 8).
+//! Engines that are there and say nothing, or break off.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,6 @@ use super::{Swarm, plain, until, with_env};
 use crate::live::AGES;
 use swarmlab::net::Listener;
 
-/// §5, 7.
 #[tokio::test]
 async fn an_engine_that_never_answers_is_unhealthy_and_delays_nobody() {
     let (stuck, well) = (Engine::start("node-0").await, Engine::start("node-1").await);
@@ -66,7 +65,6 @@ async fn a_create_on_an_engine_that_hangs_is_given_up() {
     swarm.create("web", &plain()).await;
 }
 
-/// §5, 8.
 #[tokio::test]
 async fn an_engine_that_resets_connections_is_unhealthy() {
     let engine = Engine::start("node-0").await;
