@@ -356,7 +356,8 @@ impl Cluster {
         self.layout
     }
 
-    fn has_node(&self, idx: NodeIdx) -> bool {
+    /// Whether a node has not been removed.
+    pub fn has_node(&self, idx: NodeIdx) -> bool {
         self.nodes
             .get(idx.index())
             .is_some_and(|node| node.position != u32::MAX)

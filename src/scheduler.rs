@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use rand::{Rng, RngExt};
 
-pub use creation::{CreateError, Creation, DaemonError, ReserveError, attempt, demanded_system, reserve};
+pub use creation::{CreateError, Creation, DaemonError, ReserveError, attempt, attempt_at, demanded_system, reserve};
 pub use explanation::{Explanation, NodeExplanation, Outcome};
 pub use expression::{Expression, ExpressionError, Operator, PatternLimit};
 pub use filter::{Refusal, SoftRules};
@@ -122,6 +122,23 @@ impl Scheduler {
             }
         }
         Err(last)
+    }
+
+    /// Whether one node may take the container. Soft expressions are left out: they choose between nodes.
+    ///
+    /// # Errors
+    ///
+    /// What [`Scheduler::decide`] would say if there were no other node.
+    pub fn judge(&self, cluster: &Cluster, request: &Prepared, node: NodeIdx) -> Result<(), Rejection> {
+        let question = self.question(cluster, request, SoftRules::Dropped);
+        let standing = match cluster.has_node(node) {
+            true => key(&self.settings, &question, cluster.node(node)),
+            false => Key::ABSENT,
+        };
+        match standing.is_accepted() {
+            true => Ok(()),
+            false => Err(rejection(&self.settings, &question, standing)),
+        }
     }
 
     fn question<'a>(&self, cluster: &'a Cluster, request: &'a Prepared, soft: SoftRules) -> Question<'a> {

@@ -396,6 +396,17 @@ impl Daemon {
         self.decode(&self.call(method, target, body).await?.body)
     }
 
+    /// [`Daemon::object`] for what may take a daemon minutes, such as adding up or removing what is on its disks: it is
+    /// waited for without limit.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn long_object(&self, method: Method, target: &str) -> Result<Map, CallError> {
+        let request = request(method, &self.versioned(target), None)?;
+        self.decode(&self.exchange(request).await?.body)
+    }
+
     /// The daemon's events from now on.
     ///
     /// # Errors
@@ -508,26 +519,28 @@ impl Daemon {
             true => self.timeouts.answer,
             false => self.timeouts.order,
         };
-        let exchange = async {
-            let answer = self.shared.client.send(request).await?;
-            if answer.status().as_u16() >= 400 {
-                return Err(self.refusal(answer).await);
-            }
-            let (head, body) = answer.into_parts();
-            let body = self.read(body, ANSWER_BYTES_MAX).await?;
-            Ok(Answer {
-                status: head.status,
-                headers: head.headers,
-                body,
-            })
-        };
-        match tokio::time::timeout(patience, exchange).await {
+        match tokio::time::timeout(patience, self.exchange(request)).await {
             Ok(outcome) => outcome,
             // What was asked alters nothing.
             Err(_) if is_question => Err(CallError::no_daemon(self.address())),
             // Connecting has a limit of its own, which is shorter.
             Err(_) => Err(CallError::late(self.address())),
         }
+    }
+
+    /// Sends a request and reads the whole answer, however long that takes.
+    async fn exchange(&self, request: Request<Body>) -> Result<Answer, CallError> {
+        let answer = self.shared.client.send(request).await?;
+        if answer.status().as_u16() >= 400 {
+            return Err(self.refusal(answer).await);
+        }
+        let (head, body) = answer.into_parts();
+        let body = self.read(body, ANSWER_BYTES_MAX).await?;
+        Ok(Answer {
+            status: head.status,
+            headers: head.headers,
+            body,
+        })
     }
 
     /// What an answer with an error status says. A body that does not come is done without.

@@ -59,7 +59,8 @@ impl Builds {
         visit(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Remembers what has become of a build, for its own ID and that of its session.
+    /// Remembers what has become of a build, for its own ID and that of its session. The refusal of one build does not end
+    /// the session of another.
     fn remember(&self, ids: [&str; 2], begun: &Begun) {
         let (since, kept) = (Instant::now(), |begun: &Begun| match begun {
             Begun::On(_) => REMEMBERED,
@@ -68,7 +69,9 @@ impl Builds {
         self.with(|known| {
             known.retain(|_, (begun, since)| since.elapsed() < kept(begun));
             for id in ids.iter().filter(|id| !id.is_empty()) {
-                if known.len() < BUILDS_MAX {
+                let is_built = matches!(known.get(*id), Some((Begun::On(_), _)));
+                let is_refusal = matches!(begun, Begun::Refused(_));
+                if known.len() < BUILDS_MAX && !(is_built && is_refusal) {
                     known.insert((*id).to_owned(), (begun.clone(), since));
                 }
             }
@@ -125,13 +128,14 @@ pub(super) async fn build(call: Call) -> Result<Answer, Failure> {
 async fn start(call: Call, ids: [&str; 2]) -> Result<Answer, Failure> {
     let version = call.parameter("version").to_owned();
     if !matches!(version.as_str(), "" | "1" | "2") {
+        read_out(call.request.into_body()).await;
         return Err(Failure::internal(format!("invalid version {version}")));
     }
     let (request, pairs) = scheduled(&call);
     let manager = call.manager.clone();
     let (engine, daemon) = match ids[0].strip_prefix(UPLOAD) {
         Some(other) => manager.builder(other).await?,
-        None => match manager.choose_builder(request).await {
+        None => match manager.choose(request).await {
             Ok(chosen) => chosen,
             Err(failure) => {
                 read_out(call.request.into_body()).await;
@@ -351,14 +355,6 @@ fn farewell(reason: &str) -> Vec<u8> {
 }
 
 impl Manager {
-    /// An engine for a build that begins.
-    async fn choose_builder(self: &Arc<Self>, request: Request) -> Result<(EngineId, Daemon), Failure> {
-        let prepared = self.prepare(request).await?;
-        self.keeper
-            .with(|state| state.choose_for(&prepared))
-            .map_err(Failure::internal)
-    }
-
     /// The engine that builds what has this ID, once that has begun.
     async fn builder(&self, id: &str) -> Result<(EngineId, Daemon), Failure> {
         match self.builds.wait_for(id).await {

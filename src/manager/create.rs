@@ -13,8 +13,8 @@ use super::answer::{Answer, Failure, json_with};
 use super::config::{Config, ReadError};
 use super::limits::{self, is_pattern, shortened};
 use super::server::Call;
-use super::state::{Confirmed, Reserved, Unplaced, Verdict, Wanted};
-use crate::docker::{CallError, Map, json};
+use super::state::{Confirmed, EngineId, Reserved, Unplaced, Verdict, Wanted};
+use crate::docker::{CallError, Daemon, Map, json};
 use crate::model::Request;
 use crate::scheduler::{CreateError, DaemonError, Parser, Prepared};
 
@@ -158,7 +158,8 @@ impl Manager {
         let id = json::text(&answer, "Id").to_owned();
         if let Err(failure) = self.must_decide() {
             // Another manager may have decided meanwhile, and not known of this.
-            let removed = reserved.daemon.remove_container(&id, false, true, false).await;
+            let removing = reserved.daemon.remove_container(&id, false, true, false);
+            let removed = self.noted(reserved.engine, removing).await;
             warn!(id, ok = removed.is_ok(), "Took back a container that came too late");
             self.keeper.with(|state| state.forget_container(reserved.engine, &id));
             return Err(failure.into());
@@ -276,6 +277,13 @@ impl Manager {
         })
     }
 
+    /// The engine that something else than a container is given to.
+    pub(super) async fn choose(self: &Arc<Self>, request: Request) -> Result<(EngineId, Daemon), Failure> {
+        let prepared = self.prepare(request).await?;
+        let chosen = self.keeper.with(|state| state.choose_for(&prepared));
+        chosen.map_err(Failure::internal)
+    }
+
     /// A request for the scheduler with its expressions parsed, which may take long: nobody is held up meanwhile.
     ///
     /// # Errors
@@ -283,6 +291,11 @@ impl Manager {
     /// It asks for more than one request may.
     pub(super) async fn prepare(self: &Arc<Self>, request: Request) -> Result<Prepared, Failure> {
         limits::check(&request).map_err(|error| Failure::bad_request(error.to_string()))?;
+        self.prepare_checked(request).await
+    }
+
+    /// The same for a request of which it is known that it does not ask for too much, or the sum of a few such ones.
+    pub(super) async fn prepare_checked(self: &Arc<Self>, request: Request) -> Result<Prepared, Failure> {
         let kinds = [&request.constraints, &request.affinities, &request.whitelists];
         let is_quick = !kinds.into_iter().flatten().any(|text| is_pattern(text));
         let request = Arc::new(request);

@@ -88,10 +88,7 @@ pub(super) async fn create(mut call: Call) -> Result<Answer, Failure> {
         json::set(&mut config, "Name", bare_name);
     }
     let manager = &call.manager;
-    let (engine, daemon) = manager
-        .keeper
-        .with(|state| state.choose(request))
-        .map_err(Failure::internal)?;
+    let (engine, daemon) = manager.choose(request).await?;
     let config = Value::Object(config);
     let creating = daemon.object(Method::POST, "/networks/create", Some(&config));
     let created = manager.noted(engine, creating).await;

@@ -22,8 +22,8 @@ use super::Manager;
 use super::config::Config;
 use super::create::{Created, Registry};
 use super::references::{self, Replacement, Replacements};
-use super::state::{EngineId, Stray, Waiting};
-use crate::docker::{Daemon, path};
+use super::state::{EngineId, Reserved, Stray, Waiting};
+use crate::docker::path;
 
 use body::{SharedNetwork, creation_body};
 
@@ -156,7 +156,7 @@ impl Manager {
             replacements.extend(inner(stray, &ids));
             for network in shared {
                 references::rewrite_list(&mut network.endpoint, "Links", &replacements);
-                connect(&created.reserved.daemon, network, &created.id).await;
+                self.connect(&created.reserved, network, &created.id).await;
             }
             info!(
                 "Rescheduled container {} from {} to {} as {}",
@@ -203,6 +203,19 @@ impl Manager {
         let containers = [id.clone()];
         if let Err(problem) = self.refresh_containers(engine, daemon, &containers).await {
             debug!(id, "Refreshing a rescheduled container failed: {problem}");
+        }
+    }
+
+    /// Connects a successor to a network that others share.
+    async fn connect(self: &Arc<Self>, reserved: &Reserved, network: &SharedNetwork, container: &str) {
+        let target = path::path(&["networks", &network.id, "connect"]);
+        let body = json!({ "Container": container, "EndpointConfig": network.endpoint });
+        let connecting = reserved.daemon.call(Method::POST, &target, Some(&body));
+        if let Err(problem) = self.noted(reserved.engine, connecting).await {
+            warn!(
+                network = network.name,
+                container, "Failed to connect a rescheduled container to its network: {problem}"
+            );
         }
     }
 
@@ -296,16 +309,5 @@ fn among_others(group: &[Stray], stray: &Stray, reason: &str) -> String {
             "it goes to one node with {}, or not at all: {reason}",
             others.join(", ")
         ),
-    }
-}
-
-async fn connect(daemon: &Daemon, network: &SharedNetwork, container: &str) {
-    let target = path::path(&["networks", &network.id, "connect"]);
-    let body = json!({ "Container": container, "EndpointConfig": network.endpoint });
-    if let Err(problem) = daemon.call(Method::POST, &target, Some(&body)).await {
-        warn!(
-            network = network.name,
-            container, "Failed to connect a rescheduled container to its network: {problem}"
-        );
     }
 }

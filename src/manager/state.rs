@@ -33,6 +33,7 @@ pub(super) use observe::Observed;
 pub(super) use place::{Confirmed, Reserved, Unplaced, Verdict, Wanted};
 pub(super) use records::Tally;
 pub(super) use rescue::{Stray, Waiting};
+pub(super) use together::together;
 pub(super) use volume::is_local;
 
 use crate::cluster::Cluster;

@@ -73,7 +73,7 @@ pub(super) async fn prune(call: Call, what: Pruned) -> Result<Answer, Failure> {
     });
     let pruned = on_each(&manager, engines.clone(), |daemon| {
         let target = target.clone();
-        async move { daemon.object(Method::POST, &target, None).await }
+        async move { daemon.long_object(Method::POST, &target).await }
     })
     .await;
     // Also if one has failed: the others have removed something.
@@ -166,7 +166,7 @@ pub(super) async fn disk_usage(call: Call) -> Result<Answer, Failure> {
     });
     let used = on_each(&manager, engines, |daemon| {
         let target = target.clone();
-        async move { daemon.object(Method::GET, &target, None).await }
+        async move { daemon.long_object(Method::GET, &target).await }
     })
     .await;
     let used = used.into_iter().map(|(engine, name, outcome)| {

@@ -89,8 +89,7 @@ pub(super) async fn create(mut call: Call) -> Result<Answer, Failure> {
                 constraints: vec![format!("node=={node}")],
                 ..Request::default()
             };
-            let chosen = manager.keeper.with(|state| state.choose(request));
-            vec![chosen.map_err(Failure::internal)?]
+            vec![manager.choose(request).await?]
         }
         None if !whitelists.is_empty() => {
             let request = Request {
@@ -185,7 +184,8 @@ pub(super) async fn remove(call: Call) -> Result<Answer, Failure> {
     Err(Failure::new(status, faults.join("\n")))
 }
 
-/// Makes the same call to several engines at the same time; what came of it, by name.
+/// Makes the same call to several engines at the same time; what came of it, by name. An engine that becomes unhealthy
+/// meanwhile is not waited for.
 pub(super) async fn on_each<T, F>(
     manager: &Arc<Manager>,
     engines: Vec<(EngineId, Daemon)>,
@@ -200,7 +200,7 @@ where
         let made = call(daemon);
         let manager = Arc::clone(manager);
         calls.spawn(async move {
-            let outcome = manager.noted(id, made).await;
+            let outcome = manager.noted(id, manager.while_healthy(id, made)).await;
             let name = manager
                 .keeper
                 .with(|state| state.engine(id).map(|engine| engine.name().to_owned()));

@@ -10,7 +10,7 @@ use rand::Rng;
 pub use error::{CreateError, DaemonError, demanded_system};
 
 use crate::cluster::{Cluster, PlaceError, Placement};
-use crate::model::{ContainerIdx, Request};
+use crate::model::{ContainerIdx, NodeIdx, Request};
 
 use super::translate::{AFFINITIES, CONSTRAINTS, write_label};
 use super::{Decision, Prepared, Rejection, Scheduler};
@@ -72,6 +72,23 @@ pub fn attempt(
 ) -> Result<(ContainerIdx, Decision), CreateError> {
     let reserved = reserve(scheduler, cluster, request, name, swarm_id, rng);
     reserved.map_err(|error| error.in_words(request, scheduler))
+}
+
+/// As [`attempt`], at one node or not at all: for containers that only go together with others there. What is placed
+/// may differ from what is asked for, as in [`Creation::attempt`].
+pub fn attempt_at(
+    scheduler: &Scheduler,
+    cluster: &mut Cluster,
+    node: NodeIdx,
+    asked: &Prepared,
+    placement: Placement,
+) -> Result<ContainerIdx, CreateError> {
+    if let Some(conflict) = cluster.name_conflict(&placement.name) {
+        return Err(conflict.into());
+    }
+    let accepted = scheduler.judge(cluster, asked, node).map_err(ReserveError::Rejected);
+    accepted.map_err(|error| error.in_words(asked, scheduler))?;
+    Ok(cluster.place(node, placement)?)
 }
 
 impl ReserveError {

@@ -10,7 +10,8 @@ use crate::manager::Manager;
 use crate::manager::config::Config;
 use crate::manager::create::Created;
 use crate::manager::references;
-use crate::manager::state::{Stray, Unplaced, Wanted};
+use crate::manager::state::{Stray, Unplaced, Wanted, together};
+use crate::model::Request;
 use crate::scheduler::Creation;
 
 impl Manager {
@@ -22,7 +23,7 @@ impl Manager {
     ) -> Result<Vec<Created>, String> {
         self.must_decide().map_err(|failure| failure.message)?;
         let started = Instant::now();
-        let (mut wanted, reserved) = self.keeper.with(|state| {
+        let (mut wanted, asked) = self.keeper.with(|state| {
             let named = group.iter().zip(configs);
             let wanted: Vec<Wanted> = named
                 .map(|(stray, config)| state.want(config, &stray.name, 0))
@@ -35,10 +36,18 @@ impl Manager {
                         || is_in(group, target)
                 })
             });
-            let asked = asked.collect();
-            let reserved = state.reserve_together(&wanted, asked);
-            (wanted, reserved)
+            let asked: Vec<Request> = asked.collect();
+            (wanted, asked)
         });
+        let sum = self.prepare_checked(together(&asked));
+        let sum = sum.await.map_err(|failure| failure.message)?;
+        let mut prepared = Vec::with_capacity(asked.len());
+        for asked in asked {
+            prepared.push(self.prepare(asked).await.map_err(|failure| failure.message)?);
+        }
+        let reserved = self
+            .keeper
+            .with(|state| state.reserve_together(&wanted, &prepared, &sum));
         self.metrics.decided(
             reserved.as_ref().err().map(|unplaced: &Unplaced| &unplaced.error),
             started.elapsed(),
@@ -58,7 +67,7 @@ impl Manager {
                             state.release(rest);
                         }
                     });
-                    self.take_back_all(&created, &swarm_ids).await;
+                    self.take_back_all(group, &created, &swarm_ids).await;
                     return Err(format!("creating {} failed: {}", stray.name, unplaced.error));
                 }
             }
@@ -67,8 +76,8 @@ impl Manager {
     }
 
     /// Removes containers that are nothing without one that could not be created. None of them has run.
-    async fn take_back_all(self: &Arc<Self>, created: &[Created], swarm_ids: &[String]) {
-        for (created, swarm_id) in created.iter().zip(swarm_ids).rev() {
+    async fn take_back_all(self: &Arc<Self>, group: &[Stray], created: &[Created], swarm_ids: &[String]) {
+        for ((stray, created), swarm_id) in group.iter().zip(created).zip(swarm_ids).rev() {
             let (engine, daemon, id) = (created.reserved.engine, &created.reserved.daemon, &created.id);
             match self.noted(engine, daemon.remove_container(id, true, true, false)).await {
                 Ok(()) => info!(
@@ -85,7 +94,10 @@ impl Manager {
                     self.keeper.with(|state| state.give_up(engine, swarm_id));
                 }
             }
-            self.keeper.with(|state| state.forget_container(engine, id));
+            self.keeper.with(|state| {
+                state.forget_container(engine, id);
+                state.keep_for_move(swarm_id, &stray.name);
+            });
         }
     }
 }

@@ -119,20 +119,29 @@ impl State {
     /// One attempt at finding room for what is wanted, as it was prepared without holding up anybody.
     pub(in crate::manager) fn reserve(&mut self, wanted: &Wanted, asked: &Prepared) -> Result<Reserved, Unplaced> {
         self.release_names(Instant::now());
+        self.release_for_move(&wanted.swarm_id, &wanted.name);
         let (scheduler, cluster, rng) = (&mut self.scheduler, &mut self.cluster, &mut self.rng);
         let attempt = wanted
             .creation
             .attempt_as(asked, scheduler, cluster, &wanted.name, &wanted.swarm_id, rng);
-        let (container, decision) = attempt.map_err(|error| {
-            let rejected = matches!(error, CreateError::Rejected { .. });
-            let nodes = if rejected { self.explain(asked) } else { None };
-            Unplaced { error, nodes }
-        })?;
-        match self.engine_of(decision.node) {
+        match attempt {
+            Ok((container, decision)) => self.reserved(container, decision.node),
+            Err(error) => {
+                self.keep_for_move(&wanted.swarm_id, &wanted.name);
+                let rejected = matches!(error, CreateError::Rejected { .. });
+                let nodes = if rejected { self.explain(asked) } else { None };
+                Err(Unplaced { error, nodes })
+            }
+        }
+    }
+
+    /// Room that has been found on a node.
+    pub(super) fn reserved(&mut self, container: ContainerIdx, node: NodeIdx) -> Result<Reserved, Unplaced> {
+        match self.engine_of(node) {
             Some((engine_id, engine)) => Ok(Reserved {
                 container,
                 engine: engine_id,
-                node: decision.node,
+                node,
                 engine_name: engine.name().to_owned(),
                 daemon: engine.daemon.clone(),
                 cpus: engine
@@ -194,12 +203,11 @@ impl State {
 
     /// The container was not created after all: its room is free again, unless a daemon has reported it.
     pub(in crate::manager) fn release(&mut self, reserved: &Reserved) {
-        let pending = self
-            .cluster
-            .container(reserved.container)
-            .is_some_and(|known| known.is_pending());
-        if pending {
-            self.cluster.remove(reserved.container);
+        let known = self.cluster.container(reserved.container);
+        if known.is_some_and(|known| known.is_pending())
+            && let Some(released) = self.cluster.remove(reserved.container)
+        {
+            self.keep_for_move(released.swarm_id(), released.name());
         }
     }
 
@@ -252,14 +260,8 @@ impl Verdict {
 }
 
 impl State {
-    /// The node that a container would be given, with the error text if there is none.
-    pub(in crate::manager) fn choose(&mut self, request: Request) -> Result<(EngineId, Daemon), String> {
-        limits::check(&request).map_err(|error| error.to_string())?;
-        let prepared = self.scheduler.prepare(request.into());
-        self.choose_for(&prepared)
-    }
-
-    /// The same for a request that was prepared without holding up anybody.
+    /// The engine that a container would be given, with the error text if there is none. The request has been prepared
+    /// without holding up anybody.
     pub(in crate::manager) fn choose_for(&mut self, prepared: &Prepared) -> Result<(EngineId, Daemon), String> {
         let decision = self.scheduler.decide(&self.cluster, prepared, &mut self.rng);
         let decision = decision.map_err(|rejection| rejection.message(prepared, &self.scheduler.settings().filters))?;
@@ -277,7 +279,8 @@ impl State {
 
     /// An engine for what any can do (`scheduler/RULES.md` §12.4).
     pub(in crate::manager) fn any_engine(&mut self) -> Result<(EngineId, Daemon), String> {
-        self.choose(Request::default())
+        let prepared = self.scheduler.prepare(Request::default().into());
+        self.choose_for(&prepared)
     }
 }
 

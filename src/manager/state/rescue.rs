@@ -78,6 +78,8 @@ pub(super) struct Rescues {
     order: VecDeque<Box<str>>,
     /// The cluster-wide IDs of containers that are being moved together: none of them counts as moved before all are.
     moving: FxHashSet<String>,
+    /// Names of those that none of them has at the moment, and nobody else is given.
+    kept: FxHashSet<String>,
     waiting: Vec<Waiting>,
 }
 
@@ -339,6 +341,7 @@ impl State {
             };
             self.cluster.amend(stray.container, hidden);
             self.rescues.moving.insert(stray.known.identity.swarm_id.clone());
+            self.keep_for_move(&stray.known.identity.swarm_id, &stray.name);
         }
         true
     }
@@ -347,6 +350,7 @@ impl State {
     pub(in crate::manager) fn settle(&mut self, group: &[Stray], moved: bool) {
         for stray in group {
             self.rescues.moving.remove(&stray.known.identity.swarm_id);
+            self.release_kept(&stray.name);
             if moved {
                 self.remember_moved(&stray.id, &stray.known.identity.swarm_id.clone());
                 self.forget_container(stray.engine, &stray.id);
@@ -359,6 +363,27 @@ impl State {
             if hidden {
                 self.cluster.amend(stray.container, stray.known.clone());
             }
+        }
+    }
+
+    /// While a container is being moved, nobody but its successor is given its name.
+    pub(in crate::manager) fn keep_for_move(&mut self, swarm_id: &str, name: &str) {
+        let is_moving = !swarm_id.is_empty() && self.rescues.moving.contains(swarm_id);
+        if is_moving && !name.is_empty() && self.rescues.kept.insert(name.to_owned()) {
+            self.cluster.keep_name(name);
+        }
+    }
+
+    /// The successor of a container that is being moved is about to be given its name.
+    pub(super) fn release_for_move(&mut self, swarm_id: &str, name: &str) {
+        if self.rescues.moving.contains(swarm_id) {
+            self.release_kept(name);
+        }
+    }
+
+    fn release_kept(&mut self, name: &str) {
+        if self.rescues.kept.remove(name) {
+            self.cluster.release_name(name);
         }
     }
 

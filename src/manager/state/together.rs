@@ -1,7 +1,11 @@
 //! Room for several containers on one node.
 
-use crate::model::{Bytes, Cpus, Request, Resources};
-use crate::scheduler::{CreateError, Creation};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::cluster::Placement;
+use crate::model::{Bytes, Cpus, NodeIdx, Request, Resources};
+use crate::scheduler::{CreateError, Prepared, attempt_at};
 
 use super::{Reserved, State, Unplaced, Wanted};
 
@@ -10,26 +14,26 @@ const NODES_MAX: usize = 16;
 
 impl State {
     /// Finds room for containers on one node, for all of them or for none. `asked` is what each of them asks of the node
-    /// beyond that the others are there.
+    /// beyond that the others are there, `together` the sum of that. Soft expressions take part in the sum, by which the
+    /// nodes are ranked, and not in what each container asks for.
     pub(in crate::manager) fn reserve_together(
         &mut self,
         wanted: &[Wanted],
-        asked: Vec<Request>,
+        asked: &[Prepared],
+        together: &Prepared,
     ) -> Result<Vec<Reserved>, Unplaced> {
-        let together = together(&asked);
-        let prepared = self.scheduler.prepare(together.into());
-        let ranking = self.scheduler.rank(&self.cluster, &prepared, &mut self.rng);
+        self.release_names(Instant::now());
+        let ranking = self.scheduler.rank(&self.cluster, together, &mut self.rng);
         let ranking = ranking.map_err(|rejection| Unplaced {
             error: CreateError::Rejected {
                 rejection,
-                message: rejection.message(&prepared, &self.scheduler.settings().filters),
+                message: rejection.message(together, &self.scheduler.settings().filters),
             },
-            nodes: self.explain(&prepared),
+            nodes: self.explain(together),
         })?;
         let mut first_refusal = None;
         for node in ranking.into_iter().take(NODES_MAX) {
-            let id = self.cluster.node(node).id().to_owned();
-            match self.reserve_all_on(&id, wanted, &asked) {
+            match self.reserve_all_on(node, wanted, asked) {
                 Ok(reserved) => return Ok(reserved),
                 Err(refusal) => first_refusal = first_refusal.or(Some(refusal)),
             }
@@ -41,19 +45,29 @@ impl State {
         }))
     }
 
-    fn reserve_all_on(&mut self, node: &str, wanted: &[Wanted], asked: &[Request]) -> Result<Vec<Reserved>, Unplaced> {
+    fn reserve_all_on(
+        &mut self,
+        node: NodeIdx,
+        wanted: &[Wanted],
+        asked: &[Prepared],
+    ) -> Result<Vec<Reserved>, Unplaced> {
         let mut all = Vec::with_capacity(wanted.len());
         for (wanted, asked) in wanted.iter().zip(asked) {
-            let mut asked = asked.clone();
-            asked.constraints.push(format!("node=={node}"));
-            let pinned = Wanted {
-                creation: Creation::new(asked, 0),
-                ..wanted.clone()
+            self.release_for_move(&wanted.swarm_id, &wanted.name);
+            let placement = Placement {
+                request: Arc::new(wanted.creation.request().clone()),
+                name: wanted.name.as_str().into(),
+                swarm_id: wanted.swarm_id.clone(),
             };
-            let prepared = self.scheduler.prepare(pinned.creation.asked().into());
-            match self.reserve(&pinned, &prepared) {
+            let placed = attempt_at(&self.scheduler, &mut self.cluster, node, asked, placement);
+            let reserved = match placed {
+                Ok(container) => self.reserved(container, node),
+                Err(error) => Err(Unplaced { error, nodes: None }),
+            };
+            match reserved {
                 Ok(reserved) => all.push(reserved),
                 Err(refusal) => {
+                    self.keep_for_move(&wanted.swarm_id, &wanted.name);
                     for reserved in &all {
                         self.release(reserved);
                     }
@@ -67,7 +81,7 @@ impl State {
 
 /// What containers ask of a node together. What they ask of one another's ports and networks is for the reservations to
 /// find out.
-fn together(all: &[Request]) -> Request {
+pub(in crate::manager) fn together(all: &[Request]) -> Request {
     let mut sum = all.first().cloned().unwrap_or_default();
     for next in all.iter().skip(1) {
         let (a, b) = (sum.resources, next.resources);
@@ -79,9 +93,15 @@ fn together(all: &[Request]) -> Request {
         sum.port_bindings.extend_from_slice(&next.port_bindings);
         sum.volumes_from.extend_from_slice(&next.volumes_from);
         sum.links.extend_from_slice(&next.links);
-        sum.constraints.extend_from_slice(&next.constraints);
-        sum.affinities.extend_from_slice(&next.affinities);
-        sum.whitelists.extend_from_slice(&next.whitelists);
+        for (sum, next) in [
+            (&mut sum.constraints, &next.constraints),
+            (&mut sum.affinities, &next.affinities),
+            (&mut sum.whitelists, &next.whitelists),
+        ] {
+            // Containers of one group often ask for the same.
+            let new: Vec<String> = next.iter().filter(|text| !sum.contains(text)).cloned().collect();
+            sum.extend(new);
+        }
     }
     sum
 }
