@@ -8,6 +8,7 @@ use swarmlab::cluster::{Cluster, Identity, Image, NewNode, NodeChange, PlaceErro
 use swarmlab::model::{Bytes, ContainerIdx, Cpus, NodeIdx, Overcommit, Request, Resources};
 use swarmlab::scheduler::{
     CreateError, Creation, DaemonError, Decision, Filter, Rejection, Scheduler, Settings, SoftRules, Strategy, Strict,
+    attempt_at,
 };
 
 fn cluster(names: &[&str]) -> (Cluster, Vec<NodeIdx>) {
@@ -219,4 +220,47 @@ fn an_image_is_found_by_its_digest() {
         assert!(placed.affinities.is_empty());
         assert!(!creation.retry_after(&error, &cluster), "once");
     }
+}
+
+/// A group of containers goes to one node. That node was once named by a constraint, and a constraint's value is a
+/// pattern: it held for a second node whose name ends like the first one's.
+#[test]
+fn room_at_one_node_is_at_no_other() {
+    let (mut cluster, nodes) = cluster(&["node1", "my-node1"]);
+    let mut scheduler = Scheduler::new(Settings::new(Strategy::Spread));
+    let request = Request {
+        resources: Resources::new(Cpus::whole(3), Bytes::from_gib(1)),
+        constraints: vec!["node==~nowhere".to_owned()],
+        ..Request::default()
+    };
+    let asked = scheduler.prepare(Arc::new(request.clone()));
+    let mut at = |name: &str| {
+        let placement = Placement {
+            request: Arc::new(request.clone()),
+            name: name.into(),
+            swarm_id: String::new(),
+        };
+        attempt_at(&scheduler, &mut cluster, nodes[0], &asked, placement)
+            .map(|placed| cluster.container(placed).map(|known| known.node()))
+    };
+    assert_eq!(
+        at("first").ok().flatten(),
+        Some(nodes[0]),
+        "soft expressions choose between nodes only"
+    );
+    assert!(matches!(at("first"), Err(CreateError::Place(PlaceError::NameTaken(_)))));
+    let refused = at("second").expect_err("the other node has room, but was not asked");
+    assert!(
+        matches!(
+            refused,
+            CreateError::Rejected {
+                rejection: Rejection::NoResources,
+                ..
+            }
+        ),
+        "{refused}"
+    );
+    cluster.remove_node(nodes[0]);
+    assert!(scheduler.judge(&cluster, &asked, nodes[0]).is_err());
+    assert_eq!(scheduler.judge(&cluster, &asked, nodes[1]), Ok(()));
 }
