@@ -3,6 +3,14 @@
 //! Owns arguments, progress, and every text on the terminal that is no table or diagnostic. Everything else is asked
 //! of the other modules.
 
+/// A line on the standard error. If nobody reads that any more, it is no reason to end, as it is for `eprintln!`.
+macro_rules! tell {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($text)*);
+    }};
+}
+
 mod args;
 mod bench;
 mod compare;
@@ -88,7 +96,7 @@ pub fn main() -> ExitCode {
     match &arguments.command {
         Command::Live(command) => live::perform(global, command),
         Command::Lab(_) if global.debug || global.experimental || global.log_level.is_some() => {
-            eprintln!(
+            tell!(
                 "swarmlab: --debug, --log-level and --experimental are for manage, join, list, create and discovery-service"
             );
             ExitCode::from(USAGE)
@@ -107,7 +115,7 @@ fn conclude(outcome: anyhow::Result<Outcome>) -> ExitCode {
         // Who reads our output has enough of it, as `head` does.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("swarmlab: {}", told(&error));
+            tell!("swarmlab: {}", told(&error));
             ExitCode::from(FAILURE)
         }
     }
@@ -129,7 +137,7 @@ fn told(error: &anyhow::Error) -> String {
 
 /// Says what is wrong with the arguments.
 fn usage(error: &anyhow::Error) -> Outcome {
-    eprintln!("swarmlab: {}", told(error));
+    tell!("swarmlab: {}", told(error));
     Outcome::Invalid
 }
 

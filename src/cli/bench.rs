@@ -69,13 +69,13 @@ pub fn bench(arguments: &BenchArguments) -> anyhow::Result<Outcome> {
     let save = arguments.save_baseline.as_deref().map(Place::prepare).transpose()?;
     interrupt::listen()?;
     for doubt in reference.iter().flat_map(|reference| &reference.doubts) {
-        eprintln!("swarmlab: {doubt}");
+        tell!("swarmlab: {doubt}");
     }
     if origin.profile == "debug" {
-        eprintln!("swarmlab: this is a debug build, whose decisions take several times as long");
+        tell!("swarmlab: this is a debug build, whose decisions take several times as long");
     }
     if arguments.against.is_some() && unit == Unit::Nanoseconds && !can_find(arguments.samples, grid.cases.len()) {
-        eprintln!(
+        tell!(
             "swarmlab: {} samples of {} cases are too few to find any regression; ask for more --samples or fewer cases",
             arguments.samples,
             grid.cases.len()
@@ -129,7 +129,7 @@ pub fn bench(arguments: &BenchArguments) -> anyhow::Result<Outcome> {
         BenchFormat::Csv => io::stdout().write_all(&report::bench_csv(unit, &cases, judgement.as_ref())?)?,
     }
     if !whole {
-        eprintln!(
+        tell!(
             "swarmlab: interrupted after {finished} of {planned} rounds; what was finished is kept, and nothing was \
              compared or saved as a baseline"
         );
@@ -137,7 +137,7 @@ pub fn bench(arguments: &BenchArguments) -> anyhow::Result<Outcome> {
     }
     if is_slower {
         if save.is_some() {
-            eprintln!("swarmlab: no baseline was saved, because decisions take longer than is allowed");
+            tell!("swarmlab: no baseline was saved, because decisions take longer than is allowed");
         }
         return Ok(Outcome::Slower);
     }
@@ -204,7 +204,7 @@ impl Place {
 
     fn write(&self, baseline: &Baseline) -> anyhow::Result<()> {
         self.directory.write(&self.file, baseline.to_text()?.as_bytes())?;
-        eprintln!(
+        tell!(
             "swarmlab: saved the baseline {}",
             self.directory.path().join(&self.file).display()
         );

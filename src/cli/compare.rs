@@ -52,7 +52,7 @@ pub fn compare(arguments: &CompareArguments) -> anyhow::Result<Outcome> {
         let finished = session.run(|_| Ok(None::<Nobody>), |_, nobody| match nobody.0 {})?;
         let compared = finished.strategies.iter().map(|own| own.runs.len()).min().unwrap_or(0);
         if compared == 0 {
-            eprintln!("swarmlab: interrupted before every strategy had run once; nothing was written");
+            tell!("swarmlab: interrupted before every strategy had run once; nothing was written");
             return Ok(Outcome::Interrupted);
         }
         let mut comparison = compare_runs(&finished.strategies);
@@ -72,9 +72,10 @@ pub fn compare(arguments: &CompareArguments) -> anyhow::Result<Outcome> {
             })),
         }
         if finished.runs.0 < finished.runs.1 {
-            eprintln!(
+            tell!(
                 "swarmlab: interrupted after {} of {} runs; the finished ones are kept",
-                finished.runs.0, finished.runs.1
+                finished.runs.0,
+                finished.runs.1
             );
             return Ok(Outcome::Interrupted);
         }

@@ -1,6 +1,6 @@
 //! From a path on the command line to a checked scenario.
 
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, Write, stderr};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -70,7 +70,8 @@ pub fn load(path: &Path, arguments: &ScenarioArguments) -> Result<Loaded, Refuse
 /// Shows complaints on the error output.
 pub fn show(complaints: &Diagnostics) {
     if !complaints.is_empty() {
-        eprint!("{}", complaints.render(stderr().is_terminal()));
+        // Nobody listens any more if this fails.
+        let _ = write!(stderr(), "{}", complaints.render(stderr().is_terminal()));
     }
 }
 

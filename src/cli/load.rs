@@ -128,7 +128,7 @@ pub fn load(arguments: &LoadArguments) -> anyhow::Result<Outcome> {
         Format::Json => written.print_json(beside.as_ref(), results.path())?,
     }
     if measured.is_partial {
-        eprintln!(
+        tell!(
             "swarmlab: interrupted; what had been answered is kept, and containers that are still there are called {}…",
             options.prefix
         );

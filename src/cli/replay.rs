@@ -85,7 +85,7 @@ pub fn replay(arguments: &ReplayArguments) -> anyhow::Result<Outcome> {
     };
     let ended = simulate_inputs(plan, run, Time::MAX, &mut inputs, &mut Observers(observers));
     if ended.interrupted {
-        eprintln!("swarmlab: interrupted before the run was repeated; nothing was written");
+        tell!("swarmlab: interrupted before the run was repeated; nothing was written");
         return Ok(Outcome::Interrupted);
     }
     let record = recorder.finish();
@@ -104,17 +104,17 @@ pub fn replay(arguments: &ReplayArguments) -> anyhow::Result<Outcome> {
     }
     Ok(match check.map(|writer| writer.into_sink().difference()) {
         Some(Some(difference)) => {
-            eprintln!("swarmlab: the run came out differently\n{difference}");
+            tell!("swarmlab: the run came out differently\n{difference}");
             Outcome::Differs
         }
         Some(None) if integrity == Integrity::Altered => {
-            eprintln!("swarmlab: every line came out as logged, but {path} {ALTERED}");
+            tell!("swarmlab: every line came out as logged, but {path} {ALTERED}");
             Outcome::Differs
         }
         Some(None) => {
-            eprintln!("every line came out as logged");
+            tell!("every line came out as logged");
             if integrity == Integrity::Unknown {
-                eprintln!(
+                tell!(
                     "swarmlab: {path} was written by a version of the program that wrote no checksum: whether lines \
                      were removed from it cannot be told"
                 );

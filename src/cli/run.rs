@@ -50,7 +50,7 @@ pub fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
         |_, writer| writer.into_sink().finish(),
     )?;
     if finished.runs.0 == 0 {
-        eprintln!("swarmlab: interrupted before a run was finished; nothing was written");
+        tell!("swarmlab: interrupted before a run was finished; nothing was written");
         return Ok(Outcome::Interrupted);
     }
     session.write(&finished, None)?;

@@ -44,7 +44,7 @@ impl<'a> Session<'a> {
         let first_seed = seeds.first().copied().unwrap_or_default();
         let runs = strategies.len().saturating_mul(seeds.len());
         if let Some(asked) = jobs.filter(|jobs| threads(Some(*jobs), runs) < (*jobs).min(runs)) {
-            eprintln!(
+            tell!(
                 "swarmlab: --jobs {asked} is more than this machine makes use of: {} of {runs} runs are made at the same time",
                 threads(Some(asked), runs)
             );

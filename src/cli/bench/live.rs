@@ -181,7 +181,7 @@ pub fn live(arguments: &LiveArguments) -> anyhow::Result<Outcome> {
         Format::Json => writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&shown.json())?)?,
     }
     if interrupt::requested() {
-        eprintln!("swarmlab: interrupted; manager and engines have been ended, and what was measured is kept");
+        tell!("swarmlab: interrupted; manager and engines have been ended, and what was measured is kept");
         return Ok(Outcome::Interrupted);
     }
     Ok(Outcome::Done)
@@ -241,7 +241,7 @@ impl Bar {
         if self.stage.replace(Some(stage)) != Some(stage) {
             self.bar.set_message(stage.name());
             if self.lines {
-                eprintln!("swarmlab: {}", stage.name());
+                tell!("swarmlab: {}", stage.name());
             }
         }
         self.bar.set_length(of);

@@ -51,7 +51,7 @@ impl Written<'_> {
             None => match load::record(&self.loaded.scenario.plan, &setup, self.measured) {
                 Ok(record) => Some(record),
                 Err(error) => {
-                    eprintln!("swarmlab: there are no metrics and pictures: {error}");
+                    tell!("swarmlab: there are no metrics and pictures: {error}");
                     None
                 }
             },

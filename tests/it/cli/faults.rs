@@ -186,3 +186,19 @@ fn many_jobs_take_no_more_threads_than_a_few_for_each_processor() {
     let code = child.wait().expect("it ends").code();
     assert_eq!(code, Some(130), "at the first SIGTERM");
 }
+
+#[test]
+fn nobody_who_reads_what_went_wrong_is_no_fault_of_its_own() {
+    let out = scratch();
+    let faulty = write(&out, "s.toml", "[run]\nduration = \"2 hours\"\n");
+    for (arguments, code) in [(["validate", &faulty], 2), (["replay", "nosuch.jsonl"], 1)] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let ended = Command::new(env!("CARGO_BIN_EXE_swarmlab"))
+            .args(arguments)
+            .stderr(writer)
+            .status()
+            .expect("it runs");
+        assert_eq!(ended.code(), Some(code), "{arguments:?}");
+    }
+}
