@@ -304,6 +304,11 @@ async fn without_a_policy_a_container_stays_and_those_that_need_it() {
     let mut far = durable(&[], "");
     far["HostConfig"]["VolumesFrom"] = json!([format!("{}:ro", &tied[..12])]);
     swarm.run("far", &far).await;
+    // Containers without the policy are answered before they are described.
+    until("all are described", async || {
+        (swarm.names("").await.len() == 5).then_some(())
+    })
+    .await;
     a.kill().await;
     for told in [
         "tied: it shares the network of container root, which stays on node-0: that has no reschedule policy",
