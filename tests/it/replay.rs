@@ -100,6 +100,7 @@ fn class() -> impl Strategy<Value = String> {
         "{ action = \"retry\" }",
         "{ action = \"queue\" }",
         "{ action = \"queue\", limit = 2 }",
+        "{ action = \"queue\", discipline = \"backfill\" }",
     ]);
     let extra = proptest::sample::select(vec![
         "",
@@ -110,8 +111,10 @@ fn class() -> impl Strategy<Value = String> {
         "reschedule = \"on-node-failure\"\n",
         "remove-on-exit = false\n",
         "replicas = 3\n",
+        "constraints = [\"node==n-1\"]\n",
+        "constraints = [\"zone==b\"]\n",
     ]);
-    (arrivals, lifetime, rejection, extra, 1..5_u32).prop_map(|(arrivals, lifetime, rejection, extra, cpus)| {
+    (arrivals, lifetime, rejection, extra, 1..6_u32).prop_map(|(arrivals, lifetime, rejection, extra, cpus)| {
         format!("arrivals = {arrivals}\nlifetime = {lifetime}\non-rejection = {rejection}\n{extra}cpus = {cpus}\n")
     })
 }
@@ -126,6 +129,10 @@ fn event() -> impl Strategy<Value = String> {
         "action = \"undrain\"",
         "action = \"leave\"",
         "action = \"join\"",
+        "action = \"health\"\nvalue = 0",
+        "action = \"health\"\nvalue = 70",
+        "action = \"relabel\"\nlabels = { zone = \"b\" }",
+        "action = \"flap\"\ndown = \"2s\"\nup = \"3s\"\ntimes = 2",
     ]);
     let when = prop_oneof![(0..30_u32).prop_map(|seconds| format!("at = \"{seconds}s\"")),];
     (action, when).prop_map(|(action, when)| format!("[[events]]\nnodes = \"n-1\"\n{when}\n{action}\n"))

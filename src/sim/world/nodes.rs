@@ -26,9 +26,7 @@ impl World<'_> {
                 self.cluster.update_node(idx, NodeChange::Schedulable(false));
             }
             self.preload_images(number);
-            if let Some(prospects) = &mut self.prospects {
-                prospects.update(number, &self.nodes[number], self.now);
-            }
+            self.reconsider(number);
         }
     }
 
@@ -51,13 +49,11 @@ impl World<'_> {
                 state.failed = true;
                 self.lose_node(input.node, NodeEvent::Failed, observer);
             }
-            NodeAction::Recover if state.failed => {
+            NodeAction::Recover if state.present && state.failed => {
                 state.failed = false;
                 let health = state.health;
-                if state.present {
-                    self.cluster.update_node(idx, NodeChange::Health(health));
-                    self.tell_node(observer, idx, NodeEvent::Recovered);
-                }
+                self.cluster.update_node(idx, NodeChange::Health(health));
+                self.tell_node(observer, idx, NodeEvent::Recovered);
             }
             NodeAction::Drain if state.present && !state.draining => {
                 state.draining = true;
@@ -65,13 +61,10 @@ impl World<'_> {
                 self.tell_node(observer, idx, NodeEvent::Drained);
                 self.move_containers(idx, observer);
             }
-            NodeAction::Undrain if state.draining => {
+            NodeAction::Undrain if state.present && state.draining => {
                 state.draining = false;
-                let present = state.present;
-                if present {
-                    self.cluster.update_node(idx, NodeChange::Schedulable(true));
-                    self.tell_node(observer, idx, NodeEvent::Undrained);
-                }
+                self.cluster.update_node(idx, NodeChange::Schedulable(true));
+                self.tell_node(observer, idx, NodeEvent::Undrained);
             }
             NodeAction::Join if !state.present => {
                 *state = NodeState {
@@ -100,24 +93,26 @@ impl World<'_> {
                 self.cluster.update_node(idx, NodeChange::Labels(labels));
                 self.tell_node(observer, idx, NodeEvent::Relabelled);
             }
-            NodeAction::Health(health) => {
+            NodeAction::Health(health) if state.present => {
                 state.health = *health;
-                if state.present && !state.failed {
+                // Told also of a node that has failed: it is in that health when it recovers.
+                if !state.failed {
                     self.cluster.update_node(idx, NodeChange::Health(*health));
-                    self.tell_node(observer, idx, NodeEvent::Health(*health));
                 }
+                self.tell_node(observer, idx, NodeEvent::Health(*health));
             }
             // Nobody asks a daemon here.
             NodeAction::Misbehave(_) | NodeAction::Behave(_) => return,
-            // What cannot happen now: see `NodeAction`.
+            // What cannot happen now (see `NodeAction`) is not part of a log, so nothing may follow from it.
             NodeAction::Fail
             | NodeAction::Recover
             | NodeAction::Drain
             | NodeAction::Undrain
             | NodeAction::Join
-            | NodeAction::Leave => {}
+            | NodeAction::Leave
+            | NodeAction::Health(_) => return,
         }
-        self.reconsider(input.node, observer);
+        self.reconsider(input.node);
         self.serve_queue(observer);
     }
 

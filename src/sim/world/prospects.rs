@@ -1,12 +1,13 @@
 //! What nodes could take if they were empty, now or at any time to come: whoever finds no place there waits in vain.
 
+use std::time::Duration;
+
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 
 use crate::cluster::{Cluster, NodeChange};
 use crate::model::{Labels, NodeIdx, Time};
 use crate::scheduler::{Filter, Prepared, Rejection, Scheduler, Settings, Strategy};
-use crate::sim::observation::Observer;
 use crate::sim::plan::{Action, OnRejection, Plan, When};
 
 use super::{JobIdx, NodeState, World};
@@ -23,6 +24,9 @@ pub(super) struct Prospects {
     nodes: Vec<Prospect>,
     /// Raised when something is ruled out that was possible before.
     shrunk: u64,
+    /// The earliest of the last times that are still to come. Events without effect are not part of a log, so that what
+    /// they end must not depend on them: it ends when anything else happens after that time.
+    next_end: Time,
     /// Under `random` a decision draws a number, which nobody looks at here.
     rng: ChaCha8Rng,
 }
@@ -67,6 +71,7 @@ impl Prospects {
             looks_at_health: filters.contains(&Filter::Health),
             nodes: Vec::with_capacity(plan.nodes.len()),
             shrunk: 0,
+            next_end: Time::ZERO,
             rng: ChaCha8Rng::seed_from_u64(0),
         };
         prospects.nodes.resize_with(plan.nodes.len(), Prospect::default);
@@ -102,10 +107,35 @@ impl Prospects {
         Some(prospects)
     }
 
+    /// Takes in all nodes, if the last chance of one of them has passed.
+    pub(super) fn refresh(&mut self, states: &[NodeState], now: Time) {
+        if now < self.next_end || self.next_end == Time::MAX {
+            return;
+        }
+        for (number, state) in states.iter().enumerate() {
+            self.update(number, state, now);
+        }
+        let ends = self.nodes.iter().flat_map(|prospect| {
+            let labels = prospect.labelled.iter().map(|(_, until)| *until);
+            let last = [prospect.joins, prospect.recovers, prospect.undrains, prospect.heals];
+            last.into_iter()
+                .flatten()
+                .map(|last| last + Duration::from_nanos(1))
+                .chain(labels)
+        });
+        self.next_end = ends.filter(|end| *end > now).min().unwrap_or(Time::MAX);
+    }
+
+    /// How often something was ruled out.
+    pub(super) fn shrunk(&self) -> u64 {
+        self.shrunk
+    }
+
     /// A node of the plan has changed.
     pub(super) fn update(&mut self, number: usize, state: &NodeState, now: Time) {
         let prospect = &self.nodes[number];
-        let later = |time: Option<Time>| time.is_some_and(|time| time > now);
+        // At that time itself, what puts it back to work may not have happened yet.
+        let later = |time: Option<Time>| time.is_some_and(|time| time >= now);
         let is_up = |good: bool, comes: Option<Time>| good || later(comes);
         let is_healthy = is_up(!state.failed, prospect.recovers) && is_up(state.health > 0, prospect.heals);
         let possible = later(prospect.joins)
@@ -150,6 +180,7 @@ impl World<'_> {
     pub(super) fn never_fits(&mut self, job: JobIdx) -> Option<Rejection> {
         let state = &mut self.jobs[job as usize];
         let prospects = self.prospects.as_mut()?;
+        prospects.refresh(&self.nodes, self.now);
         if state.possible_at == Some(prospects.shrunk) {
             return None;
         }
@@ -158,15 +189,10 @@ impl World<'_> {
         rejection
     }
 
-    /// A node has changed: of those that wait for it, some may have to give up.
-    pub(super) fn reconsider(&mut self, number: usize, observer: &mut dyn Observer) {
-        let Some(prospects) = self.prospects.as_mut() else {
-            return;
-        };
-        let before = prospects.shrunk;
-        prospects.update(number, &self.nodes[number], self.now);
-        if prospects.shrunk != before && !self.waiting.is_empty() {
-            self.dismiss_hopeless(observer);
+    /// A node has changed.
+    pub(super) fn reconsider(&mut self, number: usize) {
+        if let Some(prospects) = self.prospects.as_mut() {
+            prospects.update(number, &self.nodes[number], self.now);
         }
     }
 }

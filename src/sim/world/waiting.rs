@@ -23,6 +23,8 @@ pub(super) struct Waiting {
     jobs: VecDeque<JobIdx>,
     /// What had happened to the cluster when nobody in the queue could be placed.
     settled_at: Option<Happened>,
+    /// How often something had been ruled out for all nodes when the queue was last rid of those that wait in vain.
+    dismissed_at: u64,
     /// The requests that were refused while the queue is gone through, by their hashes, each with an example.
     refused: FxHashMap<u64, JobIdx>,
 }
@@ -62,6 +64,7 @@ impl World<'_> {
 
     /// Places whom it can of the queue, if the cluster has changed since it could not.
     pub(super) fn serve_queue(&mut self, observer: &mut dyn Observer) {
+        self.dismiss_hopeless(observer);
         while !self.waiting.is_empty() && self.waiting.settled_at != Some(self.happened()) {
             if self.go_through_queue(observer) {
                 self.waiting.settled_at = Some(self.happened());
@@ -106,7 +109,15 @@ impl World<'_> {
     }
 
     /// Those in the queue that no node can ever take any more give up.
-    pub(super) fn dismiss_hopeless(&mut self, observer: &mut dyn Observer) {
+    fn dismiss_hopeless(&mut self, observer: &mut dyn Observer) {
+        let Some(prospects) = self.prospects.as_mut() else {
+            return;
+        };
+        prospects.refresh(&self.nodes, self.now);
+        let shrunk = prospects.shrunk();
+        if self.waiting.is_empty() || std::mem::replace(&mut self.waiting.dismissed_at, shrunk) == shrunk {
+            return;
+        }
         let waiting = std::mem::take(&mut self.waiting.jobs);
         for job in waiting {
             match self.never_fits(job) {
